@@ -25,6 +25,8 @@ from teachkit.book.pages import html, page_names, source
 SLOW = 60.0
 """Seconds of one chapter's code above which the build warns."""
 
+JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+
 ENVIRONMENT = {
     "TEACHKIT_BOOK": "1",
     "PYTHONHASHSEED": "0",
@@ -154,8 +156,10 @@ def write_html(root: Path) -> None:
     Raises:
         BuildError: When Jupyter Book fails.
     """
-    command = [sys.executable, "-m", "jupyter_book", "build", str(root), "-W", "-n", "--keep-going", "-q"]
-    if subprocess.run(command, cwd=root, check=False).returncode:
+    options = ["-W", "-n", "--keep-going", "-q"]
+    done = subprocess.run([*JUPYTER_BOOK, "build", str(root), *options], cwd=root, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        print(done.stdout, file=sys.stderr)
         # Sphinx would not read these pages again, and so the next build would not warn.
         remove(root, [".doctrees"])
         raise BuildError("Jupyter Book failed; its warnings stand above")

@@ -1,0 +1,76 @@
+"""What every test shares: the laws in the JUnit file, and randomness that is never global."""
+
+# ruff: noqa: E402 - the environment is set before the imports that read it.
+
+import os
+
+# Before NumPy or torch starts its threads: the tests run in several processes.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+os.environ["MPLBACKEND"] = "Agg"
+
+import locale
+from pathlib import Path
+
+import numpy as np
+import pytest
+from _pytest.junitxml import xml_key
+
+from teachkit.book.laws import source_digest
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / "tests" / "site"
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave the browser tests out of a plain run: they need a built book."""
+    named = any(SITE.name in Path(argument.split("::")[0]).parts for argument in config.args)
+    return True if collection_path == SITE and not named else None
+
+
+def pytest_collection_modifyitems(items):
+    """Write the labels of the ``law`` marks into the JUnit file, one property per mark."""
+    for item in items:
+        labels = dict.fromkeys(mark.args[0] for mark in item.iter_markers("law"))
+        item.user_properties.extend(("law", label) for label in labels)
+
+
+def pytest_sessionstart(session):
+    """Write into the JUnit file which state of the source the tests ran on."""
+    # The public fixture for this does not work under xdist.
+    if junit := session.config.stash.get(xml_key, None):
+        junit.add_global_property("source_digest", source_digest(ROOT))
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The folder of the repository."""
+    return ROOT
+
+
+@pytest.fixture
+def rng():
+    """A generator that is the same in every test."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def no_global_randomness():
+    """Fail a test that draws from NumPy's global generator or seeds it."""
+    before = np.random.get_state(legacy=False)  # noqa: NPY002
+    yield
+    after = np.random.get_state(legacy=False)  # noqa: NPY002
+    same = before["state"]["pos"] == after["state"]["pos"] and np.array_equal(
+        before["state"]["key"], after["state"]["key"]
+    )
+    if not same:
+        np.random.set_state(before)  # noqa: NPY002
+        pytest.fail("the test used NumPy's global random state; pass the `rng` fixture instead")
+
+
+@pytest.fixture(autouse=True)
+def plain_numbers():
+    """Print numbers in the same way whatever the locale and the options of other tests."""
+    locale.setlocale(locale.LC_ALL, "C")
+    with np.printoptions(precision=8, suppress=False, threshold=1000, linewidth=75, formatter=None):
+        yield
