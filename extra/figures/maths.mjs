@@ -1,0 +1,102 @@
+/**
+ * The formulas of the figures, without any drawing.
+ *
+ * They are the twins of `teachkit.widgets`; tests/site/test_figures.py compares both on a table of points.
+ * A point is an array [z1, z2].
+ */
+
+const { cos, exp, log, max, min, PI, sin } = Math;
+
+/** Maps of the plane: `f` is the map, `det` the determinant of its Jacobian matrix. */
+export const MAPS = {
+  linear: { f: ([u, v]) => [2 * u + v, u + 3 * v], det: () => 5 },
+  shear: { f: ([u, v]) => [u, v + 0.8 * u], det: () => 1 },
+  bend: { f: ([u, v]) => [u, v * exp(0.6 * u) + 0.4 * u * u], det: ([u]) => exp(0.6 * u) },
+  fold: {
+    f: ([u, v]) => [2 * u + sin(v), v * v],
+    det: ([, v]) => 4 * v,
+    /** The other point with the same image. */
+    rival: ([u, v]) => [u + sin(v), -v],
+  },
+};
+
+/** Density of the standard normal law on the plane. */
+export const normal = ([u, v]) => exp(-(u * u + v * v) / 2) / (2 * PI);
+
+/** Boundary of the square cell with this centre and side, `n` points on each side, anticlockwise. */
+export function cellBoundary([u, v], side, n = 64) {
+  const corners = [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([p, q]) => [u + (p * side) / 2, v + (q * side) / 2]);
+  return corners.flatMap(([p, q], k) => {
+    const [r, s] = corners[(k + 1) % 4];
+    return Array.from({ length: n }, (_, i) => [p + ((r - p) * i) / n, q + ((s - q) * i) / n]);
+  });
+}
+
+/** Signed area of a polygon, positive when it runs anticlockwise. */
+export function polygonArea(points) {
+  // Relative to the first point, so that a tiny polygon far from the origin loses no digits.
+  const [u0, v0] = points[0];
+  return points.reduce((sum, [p, q], i) => {
+    const [r, s] = points[(i + 1) % points.length];
+    return sum + ((p - u0) * (s - v0) - (r - u0) * (q - v0)) / 2;
+  }, 0);
+}
+
+/** True when the cell has points on both sides of the line z2 = 0. */
+export const straddlesFold = (name, [, v], side) => name === "fold" && Math.abs(v) < side / 2 - 1e-12;
+
+/** Area of the image of a cell under the named map; where it is folded on itself, both layers count. */
+export function imageArea(name, centre, side) {
+  const cell = cellBoundary(centre, side, 256);
+  // Clipping at the fold cuts the cell in two; elsewhere one of the two parts is flat.
+  const clips = name === "fold" ? [(v) => max(v, 0), (v) => min(v, 0)] : [(v) => v];
+  return clips.reduce((sum, clip) => {
+    const part = cell.map(([u, v]) => [u, clip(v)]);
+    return sum + Math.abs(polygonArea(part.map(MAPS[name].f)));
+  }, 0);
+}
+
+/** Points that the named map sends to the same place as z: z itself and, under the fold, its rival. */
+export function preimages(name, z) {
+  const { rival } = MAPS[name];
+  return rival && z[1] !== 0 ? [z, rival(z)] : [z];
+}
+
+/** Density of f(z) for standard normal z: the sum of p_Z / |det J| over all preimages; Infinity at the fold. */
+export function imageDensity(name, z) {
+  return preimages(name, z).reduce((sum, y) => sum + normal(y) / Math.abs(MAPS[name].det(y)), 0);
+}
+
+/** The affine coupling map with s = a z1 + b and t = c z1 + d + e z1^2. */
+export function couplingMap({ a, b, c, d, e }) {
+  const s = (u) => a * u + b;
+  const t = (u) => c * u + d + e * u * u;
+  return { s, t, f: ([u, v]) => [u, v * exp(s(u)) + t(u)], det: ([u]) => exp(s(u)) };
+}
+
+/** KL(flow || banana) in nats for standard normal z, in closed form. */
+export function couplingKl({ a, b, c, d, e }) {
+  const g = e + 0.1;
+  const kl = -0.5 - b + (exp(2 * b + 2 * a * a) + c * c + d * d + 2 * d * g + 3 * g * g) / 2;
+  return max(0, kl); // rounding may leave -1e-17 at the exact fit
+}
+
+/** A level curve of the banana: the points where x1^2 + (x2 + 0.1 x1^2)^2 = r^2. */
+export function bananaLevel(r, n = 120) {
+  return Array.from({ length: n }, (_, i) => {
+    const x = r * cos((2 * PI * i) / n);
+    return [x, r * sin((2 * PI * i) / n) - 0.1 * x * x];
+  });
+}
+
+/** Log density of the banana target, in nats. */
+export const bananaLogProb = ([x, y]) => -(x * x + (y + 0.1 * x * x) ** 2) / 2 - log(2 * PI);
+
+/** Cells of an n x n grid on the square [-half, half]^2, as {centre, boundary}. */
+export function gridCells(half, n) {
+  const side = (2 * half) / n;
+  return Array.from({ length: n * n }, (_, k) => {
+    const centre = [-half + side * ((k % n) + 0.5), -half + side * (Math.floor(k / n) + 0.5)];
+    return { centre, boundary: cellBoundary(centre, side, 4) };
+  });
+}

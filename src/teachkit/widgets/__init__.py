@@ -1,0 +1,11 @@
+"""Interactive figures: one function each, for the book's pages and for notebooks.
+
+In the book (environment variable ``TEACHKIT_BOOK=1``) a function returns HTML that moves without a server; in
+a notebook, ipywidgets that redraw the same plot; without ipywidgets, the static picture.
+"""
+
+from teachkit.widgets._coupling import coupling, draw_coupling, kl_to_banana
+from teachkit.widgets._frames import frames
+from teachkit.widgets._pushforward import draw_pushforward, pushforward
+
+__all__ = ["coupling", "draw_coupling", "draw_pushforward", "frames", "kl_to_banana", "pushforward"]
