@@ -1,0 +1,262 @@
+"""Newton's method on one affine coupling layer (chapter `newton`).
+
+The layer maps z to x1 = z1, x2 = z2 exp(s) + t with s = a z1 + b and t = c z1 + d, or t = c z1 + d + e z1^2.
+Its parameters are theta = (a, b, c, d) or (a, b, c, d, e). The objective, to be maximised, is the mean over
+a batch of log p_target(x) + s, that is minus KL(flow || target) up to a constant.
+
+Only x2 depends on theta, and d x2/d theta_i = u^k_i z1^p_i with u = z2 exp(s). So the gradient and the Hessian are
+made of the moments sum g u^k z1^p and sum h u^k z1^p, where g and h are the first and second derivatives of
+log p_target along x2. They come from one small matrix product per block of samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from teachkit import _check
+from teachkit.data import SmoothLaw
+from teachkit.trust_region import Model, judge, step_within
+
+_U_POWER = np.array([1, 1, 0, 0, 0])  # k_i for a, b, c, d, e
+_Z_POWER = np.array([1, 0, 1, 0, 2])  # p_i
+Along = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+_BLOCK = 8192  # samples at a time: the working set stays in the cache, the memory constant
+
+
+class Iterate(NamedTuple):
+    """One iterate of an ascent method.
+
+    Attributes:
+        theta: the parameters, [m].
+        value: the objective there.
+        gradient_norm: Euclidean norm of the gradient there.
+        step: how theta was reached: "start", "newton" (full step), "boundary" (cut by the trust region),
+            "hard case" (completed along the Hessian's top eigenvector), "least norm" (singular Hessian, the
+            shortest of many best steps) or "rejected" (theta did not move).
+        radius: radius of the trust region for the next step; inf without one.
+    """
+
+    theta: np.ndarray
+    value: float
+    gradient_norm: float
+    step: str
+    radius: float
+
+
+def forward(theta: ArrayLike, z: ArrayLike) -> np.ndarray:
+    """Push z [n, 2] through the layer with parameters theta, [n, 2].
+
+    >>> forward([0, 0, 1, 0.5], [[2.0, 1.0]])
+    array([[2. , 3.5]])
+    """
+    theta, z = _arguments(theta, z)
+    s, t = _coefficients(theta) @ z[:, 0] ** np.arange(2 * theta.size - 5)[:, None]
+    return np.stack([z[:, 0], z[:, 1] * np.exp(s) + t], axis=1)
+
+
+def objective(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> float:
+    """Return the mean over the batch of log p_target(f_theta(z)) + log |det J|, statement `newton-objective`.
+
+    Args:
+        theta: (a, b, c, d) or (a, b, c, d, e).
+        z: batch from the base, [n, 2].
+        target: gives log p, and for the other functions here its score and Hessian.
+
+    Returns:
+        The mean, in nats; -inf or nan where exp(s) overflows.
+
+    Raises:
+        ValueError: if theta does not have 4 or 5 finite entries or z is not a finite [n, 2].
+
+    >>> from teachkit.data import banana
+    >>> round(objective([0, 0, 0, 0], [[1.0, 1.0]], banana()), 4)
+    -2.9429
+    """
+    return derivatives(theta, z, target).value
+
+
+def gradient(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> np.ndarray:
+    """Return the gradient of ``objective``, [m], statement `newton-gradient`. Errors as there.
+
+    >>> from teachkit.data import banana
+    >>> gradient([0, 0, 0, 0], [[1.0, 1.0]], banana()).round(6)
+    array([-0.1, -0.1, -1.1, -1.1])
+    """
+    return derivatives(theta, z, target).gradient
+
+
+def hessian(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> np.ndarray:
+    """Return the Hessian of ``objective``, [m, m], statement `newton-hessian`. Errors as there.
+
+    >>> from teachkit.data import banana
+    >>> int(np.linalg.matrix_rank(hessian([0, 0, 0, 0], [[1.0, 1.0]], banana())))
+    2
+    """
+    return derivatives(theta, z, target).hessian
+
+
+def derivatives(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> Model:
+    """Return value, gradient and Hessian of ``objective`` in one pass over z. Arguments and errors as there.
+
+    >>> from teachkit.data import banana
+    >>> derivatives([0, 0, 0, 0], [[1.0, 1.0]], banana()).gradient.round(6)
+    array([-0.1, -0.1, -1.1, -1.1])
+    """
+    theta, z = _arguments(theta, z)
+    ones, log_p, g, gu, *h_moments = _moments(theta, z, target) / len(z)
+    k, p = _U_POWER[: theta.size], _Z_POWER[: theta.size]
+    grad = np.where(k == 1, gu[p] + ones[p], g[p])
+    hess = np.array(h_moments)[k[:, None] + k, p[:, None] + p]
+    return Model(float(log_p[0] + theta[0] * ones[1] + theta[1]), grad, hess)
+
+
+def newton(
+    theta0: ArrayLike,
+    z: ArrayLike,
+    target: SmoothLaw,
+    *,
+    damped: bool = True,
+    radius: float = 1.0,
+    max_iter: int = 50,
+    tol: float = 1e-10,
+) -> Iterator[Iterate]:
+    """Yield the iterates of Newton's method, first theta0, last the first with gradient norm at most ``tol``.
+
+    Damped, each step maximises the quadratic model within a trust region (algorithm `trust-region`), which
+    copes with a singular or indefinite Hessian and never lowers the objective. Undamped, it is the raw
+    iteration theta - H^-1 g (algorithm `newton-method`), which may go anywhere; it ends where the numbers overflow.
+
+    Args:
+        theta0: start, 4 or 5 entries.
+        z: batch, [n, 2].
+        target: gives log p, score and Hessian.
+        damped: use the trust region.
+        radius: its first radius.
+        max_iter: most steps, rejected ones included.
+        tol: gradient norm at which to stop.
+
+    Raises:
+        ValueError: for arguments as in ``objective``, a radius or tol not above 0, or max_iter below 1.
+        numpy.linalg.LinAlgError: undamped only, "Hessian is singular".
+
+    >>> from teachkit.data import banana
+    >>> z = np.random.default_rng(0).standard_normal((1000, 2))
+    >>> [step.step for step in newton([0, 0, 0, 0], z, banana())]
+    ['start', 'newton', 'newton', 'newton']
+    """
+    theta, z = _arguments(theta0, z)
+    radius, tol = _check.positive("radius", radius), _check.positive("tol", tol)
+    return _iterates(theta, z, target, damped, radius if damped else np.inf, _check.count("max_iter", max_iter), tol)
+
+
+def standard_errors(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> np.ndarray:
+    """Return the standard errors of a batch optimum theta around the population optimum, [m].
+
+    The sandwich formula for an M-estimator: the square roots of diag(H^-1 S H^-1) / n, where S is the mean
+    of the outer products of the single-sample gradients (White 1982).
+
+    Raises:
+        ValueError: as in ``objective``.
+        numpy.linalg.LinAlgError: if the Hessian is singular, as for a single sample.
+
+    >>> from teachkit.data import banana
+    >>> z = np.random.default_rng(0).standard_normal((10_000, 2))
+    >>> standard_errors([0, 0, 0, -0.1], z, banana()).round(3)
+    array([0.007, 0.007, 0.01 , 0.01 ])
+    """
+    theta, z = _arguments(theta, z)
+    u = z[:, 1] * np.exp(theta[0] * z[:, 0] + theta[1])
+    g = target.score(forward(theta, z))[:, 1]
+    k, p = _U_POWER[: theta.size], _Z_POWER[: theta.size]
+    each = (g[:, None] * u[:, None] ** k + (k == 1)) * z[:, :1] ** p
+    bread = np.linalg.inv(hessian(theta, z, target))
+    return np.sqrt(np.diag(bread @ (each.T @ each / len(z)) @ bread) / len(z))
+
+
+def _iterates(
+    theta: np.ndarray, z: np.ndarray, target: SmoothLaw, damped: bool, radius: float, max_iter: int, tol: float
+) -> Iterator[Iterate]:
+    now = derivatives(theta, z, target)
+    yield Iterate(theta, now.value, _norm(now), "start", radius)
+    for _ in range(max_iter):
+        if not tol < _norm(now) < np.inf:
+            return
+        step, kind = step_within(now, radius) if damped else _full_step(now)
+        trial = derivatives(theta + step, z, target)
+        if damped:
+            accepted, radius = judge(now, step, trial.value, radius)
+            if not accepted:
+                yield Iterate(theta, now.value, _norm(now), "rejected", radius)
+                continue
+        theta, now = theta + step, trial
+        yield Iterate(theta, now.value, _norm(now), kind, radius)
+
+
+def _arguments(theta: ArrayLike, z: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    return _check.vector("theta", theta, sizes=(4, 5)), _check.points("z", z, 2)
+
+
+def _coefficients(theta: np.ndarray) -> np.ndarray:
+    """Return s (row 0) and t (row 1) as polynomials: column p holds the factor of z1^p, up to p = 2 or 4."""
+    m = theta.size
+    out = np.zeros((2, 2 * m - 5))
+    out[1 - _U_POWER[:m], _Z_POWER[:m]] = theta
+    return out
+
+
+def _moments(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> np.ndarray:
+    """Return the sums of (1, log p, g, g u, h, h u, h u^2 + g u) times z1^p over the batch, [7, P + 1]."""
+    along = getattr(target, "along_second", None) or _along_second(target)
+    coefficients = _coefficients(theta)
+    powers, factors = np.ones((coefficients.shape[1], _BLOCK)), np.ones((7, _BLOCK))
+    total = np.zeros((7, coefficients.shape[1]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i in range(0, len(z), _BLOCK):
+            part = z[i : i + _BLOCK]
+            V, R = powers[:, : len(part)], factors[:, : len(part)]
+            _fill(V, R, coefficients, part, along)
+            total += R @ V.T
+    return total
+
+
+def _fill(V: np.ndarray, R: np.ndarray, coefficients: np.ndarray, z: np.ndarray, along: Along) -> None:
+    """Write z1^p into the rows of V (row 0 is 1 already) and the factors of the moments into R, in place."""
+    V[1] = z[:, 0]
+    for p in range(2, len(V)):
+        np.multiply(V[p - 1], V[1], out=V[p])
+    u, t = coefficients @ V
+    np.exp(u, out=u)
+    u *= z[:, 1]
+    t += u  # now x2
+    R[1], R[2], R[4] = along(V[1], t)
+    np.multiply(R[2], u, out=R[3])
+    np.multiply(R[4], u, out=R[5])
+    np.multiply(R[5], u, out=R[6])
+    R[6] += R[3]
+
+
+def _along_second(target: SmoothLaw) -> Along:
+    """Return (x1, x2) -> log p and its first two derivatives along x2, from a law's full score and Hessian."""
+
+    def along(x1: np.ndarray, x2: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        x = np.stack([x1, x2], axis=1)
+        if not np.isfinite(x2).all():
+            return (np.full(len(x), np.nan),) * 3
+        return target.log_prob(x), target.score(x)[:, 1], target.hessian(x)[:, 1, 1]
+
+    return along
+
+
+def _full_step(now: Model) -> tuple[np.ndarray, str]:
+    try:
+        return np.linalg.solve(-now.hessian, now.gradient), "newton"
+    except np.linalg.LinAlgError as error:
+        raise np.linalg.LinAlgError("Hessian is singular") from error
+
+
+def _norm(now: Model) -> float:
+    return float(np.linalg.norm(now.gradient))
