@@ -1,0 +1,124 @@
+"""The words of the marks, and the table of the page that lists all statements with their tests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+from teachkit.book.laws import OUTCOMES, Checked, Evidence, Law
+from teachkit.book.statements import NEED_A_LAW, Statement
+
+UNTESTABLE = "not checkable by a test"
+_EARLIER = ", on an earlier version of the code"
+
+
+def sentence(law: Law | None, stale: bool) -> str:
+    """Say what the last run of the tests said of one law.
+
+    >>> sentence(None, stale=False)
+    'Not checkable by a test'
+    """
+    if law is None:
+        return UNTESTABLE.capitalize()
+    verb = "Verified" if law.outcome == "passed" else "Checked"
+    return f"{verb} by {_counted(len(law.tests), 'test')}{_cases(law)}, {_ending(law.outcome, stale)}"
+
+
+def outcome_words(outcome: str, stale: bool) -> str:
+    """Return an outcome for the table.
+
+    >>> outcome_words("passed", stale=True)
+    'passed, on an earlier version of the code'
+    """
+    return outcome + (_EARLIER if stale and outcome != "not run" else "")
+
+
+def _ending(outcome: str, stale: bool) -> str:
+    return "not run yet" if outcome == "not run" else f"last run {outcome_words(outcome, stale)}"
+
+
+def _cases(law: Law) -> str:
+    return f" ({_counted(law.cases, 'case')})" if law.cases > len(law.tests) else ""
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+# --- the table --------------------------------------------------------------------------------
+
+
+def build(app: Sphinx, docname: str, pages: dict[str, list[Statement]], evidence: Evidence) -> list[nodes.Node]:
+    """Return the summary and the table for the page ``docname``, in the order of the book."""
+    rows = [x for page in _reading_order(app) for x in pages.get(page, []) if _listed(x, evidence)]
+    if not rows:
+        return [nodes.paragraph("", "No statement is numbered yet.")]
+    body = nodes.tbody("", *(_row(app, docname, statement, evidence) for statement in rows))
+    widths = (nodes.colspec(colwidth=width, stub=stub) for width, stub in ((34, 1), (46, 0), (20, 0)))
+    head = nodes.thead("", nodes.row("", *(_entry(nodes.Text(x)) for x in ("Statement", "Tests", "Last run"))))
+    table = nodes.table("", nodes.tgroup("", *widths, head, body, cols=3), classes=["tk-laws", "colwidths-given"])
+    return [nodes.paragraph("", _summary(rows, evidence)), table]
+
+
+def _listed(statement: Statement, evidence: Evidence) -> bool:
+    return statement.kind in NEED_A_LAW or statement.label in evidence.laws
+
+
+def _reading_order(app: Sphinx, docname: str | None = None) -> Iterator[str]:
+    docname = docname or app.config.root_doc
+    yield docname
+    for child in app.env.toctree_includes.get(docname, []):
+        yield from _reading_order(app, child)
+
+
+def _summary(rows: list[Statement], evidence: Evidence) -> str:
+    outcomes = Counter(evidence.laws[x.label].outcome if x.label in evidence.laws else UNTESTABLE for x in rows)
+    counts = ", ".join(f"{outcomes[x]} {x}" for x in (*reversed(OUTCOMES), UNTESTABLE) if outcomes[x])
+    run = evidence.run.date.replace("T", " at ")
+    when = f"The tests last ran on {run}" if run else "The tests have not run yet"
+    return f"{_counted(len(rows), 'statement')}: {counts}. {when}{_EARLIER if evidence.stale else ''}."
+
+
+def _row(app: Sphinx, docname: str, statement: Statement, evidence: Evidence) -> nodes.row:
+    law = evidence.laws.get(statement.label)
+    outcome = outcome_words(law.outcome, evidence.stale) if law else UNTESTABLE
+    tests = nodes.bullet_list("", *(_test(app, x) for x in law.tests)) if law else nodes.paragraph()
+    cells = [_entry(_link(app, docname, statement)), nodes.entry("", tests), _entry(nodes.Text(outcome))]
+    css = law.outcome if law else "untestable"
+    return nodes.row("", *cells, ids=[f"law-{statement.label}"], classes=[f"tk-{css.replace(' ', '-')}"])
+
+
+def _entry(*children: nodes.Node) -> nodes.entry:
+    return nodes.entry("", nodes.paragraph("", "", *children))
+
+
+def _link(app: Sphinx, docname: str, statement: Statement) -> nodes.reference:
+    """Return kind, number and title as the chapter shows them, formulas included."""
+    number = _number(app, statement)
+    uri = f"{app.builder.get_relative_uri(docname, statement.docname)}#{statement.label}"
+    name = nodes.Text(" ".join(x for x in (statement.kind.capitalize(), number) if x))
+    return nodes.reference("", "", name, *_title(app, statement), refuri=uri, internal=True)
+
+
+def _number(app: Sphinx, statement: Statement) -> str:
+    known = app.env.proof_list[statement.label]
+    numbers = app.env.toc_fignumbers.get(statement.docname, {}).get(known["countertype"], {})
+    return ".".join(map(str, numbers.get(statement.label, ())))
+
+
+def _title(app: Sphinx, statement: Statement) -> Iterable[nodes.Node]:
+    doctree = app.env.get_doctree(statement.docname)
+    box = next(doctree.findall(lambda x: isinstance(x, nodes.Element) and x.get("label") == statement.label))
+    return [nodes.Text(" "), *(child.deepcopy() for child in box[0].children)] if box[0].children else []
+
+
+def _test(app: Sphinx, test: Checked) -> nodes.list_item:
+    claim = test.claim
+    name: nodes.Node = nodes.literal("", f"{claim.file}::{claim.test}")
+    if repository := getattr(app.config, "teachkit_repository", ""):
+        name = nodes.reference("", "", name, refuri=f"{repository}/blob/main/{claim.file}#L{claim.line}")
+    cases = f" ({_counted(test.cases, 'case')})" if test.cases > 1 else ""
+    return nodes.list_item("", nodes.paragraph("", "", name, nodes.Text(cases)))

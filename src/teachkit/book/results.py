@@ -1,0 +1,153 @@
+"""Sphinx extension: the role ``{result}`` puts a recorded number into the text.
+
+`` {result}`run:metric` `` or `` {result}`run:group.metric|.3f` `` shows a metric of
+``results/<run>/result.json`` and links to the manifest. A number that is not there stops the build.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import SphinxError
+from sphinx.util.docutils import SphinxRole
+
+from teachkit.book.manifest import NAME, read_result
+
+_OF_THE_RUN = ("seconds", "peak_memory_mb", "device")
+"""Fields of the manifest that can be shown like a metric."""
+
+
+class ResultRole(SphinxRole):
+    """One recorded number, with its run in the tooltip."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the link, or the bare text and a note of the problem that stops the build."""
+        target, _, spec = self.text.partition("|")
+        run, _, path = target.partition(":")
+        folder = Path(self.env.srcdir) / "results" / run
+        self.env.note_dependency(str(folder / NAME))
+        try:
+            manifest = read_result(folder)
+            text = show(look_up(manifest, path), spec)
+        except (FileNotFoundError, ValueError) as error:
+            return self._problem(run, error), []
+        uri = "../" * self.env.docname.count("/") + f"results/{run}.json"
+        link = nodes.reference("", text, refuri=uri, classes=["tk-result"], reftitle=origin(manifest, path))
+        return [link], []
+
+    def _problem(self, run: str, error: Exception) -> list[nodes.Node]:
+        reason = f"results/{run}/{NAME} does not exist" if isinstance(error, FileNotFoundError) else str(error)
+        source, line = self.get_source_info()
+        file = Path(source).relative_to(self.env.srcdir)
+        _problems(self.env).setdefault(self.env.docname, []).append(f"{file}:{line}: {{result}}`{self.text}`: {reason}")
+        return [nodes.Text(self.text)]
+
+
+def look_up(manifest: dict[str, Any], path: str) -> Any:
+    """Return the metric at a dotted path, or one of the run's own fields.
+
+    >>> look_up({"metrics": {"nll": {"test": 1.5}}}, "nll.test")
+    1.5
+    """
+    if path in _OF_THE_RUN and path not in manifest["metrics"]:
+        return manifest[path]
+    value = manifest["metrics"]
+    for key in path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise ValueError(f"{manifest['name']} has no metric {path!r}; it has: {', '.join(_paths(manifest))}")
+        value = value[key]
+    return value
+
+
+def _paths(manifest: dict[str, Any]) -> list[str]:
+    def walk(value: Any, path: str) -> list[str]:
+        if isinstance(value, dict) and "mean" not in value:
+            return [x for key in value for x in walk(value[key], f"{path}.{key}" if path else key)]
+        return [path]
+
+    return walk(manifest["metrics"], "")
+
+
+def show(value: Any, spec: str = "") -> str:
+    """Format a metric; ``spec`` is a format specification such as ".3f".
+
+    >>> show(1.23456), show(1.23456, ".1f"), show(None), show(12000)
+    ('1.235', '1.2', 'not run yet', '12000')
+    >>> show({"mean": 1.23456, "spread": 0.0321, "n": 5})
+    '1.235 ± 0.032'
+    """
+    if value is None:
+        return "not run yet"
+    if isinstance(value, dict):
+        if "mean" not in value:
+            raise ValueError(f"is a group of metrics: {', '.join(value)}")
+        if value["mean"] is None:
+            return "not run yet"
+        spec = spec or _digits(value["spread"])
+        return f"{value['mean']:{spec}} ± {value['spread']:{spec}}"
+    return f"{value:{spec}}" if spec else _plain(value)
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _digits(spread: float) -> str:
+    """Show two digits of the spread, and the mean to the same place."""
+    if not spread:
+        return ".4g"
+    return f".{max(0, 1 - math.floor(math.log10(abs(spread))))}f"
+
+
+def origin(manifest: dict[str, Any], path: str) -> str:
+    """Say in one line where a number comes from."""
+    value, device = look_up(manifest, path), manifest["device"]
+    where = "a CPU" if device.lower() == "cpu" else device
+    if value is None:
+        return f"Run {manifest['name']}: no machine has run this yet"
+    seeds = f"mean ± spread over {value['n']} seeds, " if isinstance(value, dict) else ""
+    return f"Run {manifest['name']}: {seeds}recorded on {where}, commit {manifest['commit'][:7]}"
+
+
+# --- the build --------------------------------------------------------------------------------
+
+
+def _problems(env: BuildEnvironment) -> dict[str, list[str]]:
+    if not hasattr(env, "tk_result_problems"):
+        env.tk_result_problems = {}
+    return env.tk_result_problems
+
+
+def _purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    _problems(env).pop(docname, None)
+
+
+def _check(app: Sphinx, env: BuildEnvironment) -> None:
+    problems = [line for page in _problems(env).values() for line in page]
+    if problems:
+        raise SphinxError("Numbers that no run has recorded:\n" + "\n".join(f"- {x}" for x in problems))
+
+
+def _publish(app: Sphinx, exception: Exception | None) -> None:
+    """Copy the manifests into the site, where the numbers link to."""
+    if exception or app.builder.format != "html":
+        return
+    site = Path(app.outdir) / "results"
+    site.mkdir(parents=True, exist_ok=True)
+    for manifest in Path(app.srcdir).glob(f"results/*/{NAME}"):
+        shutil.copyfile(manifest, site / f"{manifest.parent.name}.json")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the role and the events."""
+    app.add_role("result", ResultRole())
+    app.connect("env-purge-doc", _purge)
+    app.connect("env-updated", _check)
+    app.connect("build-finished", _publish)
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
