@@ -43,7 +43,7 @@ $(PAGES):
 serve: env $(PAGES) ## serve the built book on this machine and print the address
 	@$(RUN) -m teachkit.book.serve --port $(PORT)
 
-check: env $(PAGES) ## check links, images and accessibility of the built book
+check: book ## check links, images and accessibility of the built book
 	@$(RUN) -m teachkit.book.check
 	@$(RUN) -m pytest -n $(WORKERS) tests/site
 

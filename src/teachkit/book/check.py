@@ -28,7 +28,7 @@ PAGE_LIMIT = 1_500_000
 
 LOADING_LINKS = {"stylesheet", "icon", "preload", "prefetch", "modulepreload", "preconnect", "dns-prefetch", "manifest"}
 FILE_NAME = re.compile(r"\.(png|svg|jpe?g|gif|webp)$|^\S*/|^(figure|image|plot|picture)?$", re.IGNORECASE)
-CSS_REFERENCE = re.compile(r"""(?:url\(|@import)\s*["']?([^"')\s;]+)""")
+CSS_REFERENCE = re.compile(r"""(?:url\(|@import(?!\s+url\())\s*["']?([^"')\s;]+)""")
 MODULE_REFERENCE = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']""")
 UNRESOLVED = re.compile(r"\?\?\?|\[\?\]|\{[a-zA-Z][\w:-]*\}`|^\s*:{3,}|`{3,}", re.MULTILINE)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jupyter_cache.cache.main import JupyterCacheBase
     from nbformat import NotebookNode
 
+QUIET_KERNEL = ["--log-level=CRITICAL"]
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -87,41 +88,41 @@ def execute_one(path: Path, cache_folder: Path, timeout: int) -> Execution:
     from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
     from jupyter_cache.executors.utils import single_nb_execution
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     notebook = read(path)
+    started: list[int] = []
+    options = {"extra_arguments": QUIET_KERNEL, "on_cell_execute": lambda cell, cell_index: started.append(cell_index)}
     try:
-        run = single_nb_execution(
-            notebook, str(path.parent), timeout, allow_errors=False, extra_arguments=["--log-level=ERROR"]
-        )
-    except RuntimeError as error:  # the kernel died
-        return Execution(path, 0.0, failure=report(path, notebook, str(error)))
+        run = single_nb_execution(notebook, str(path.parent), timeout, allow_errors=False, **options)
+    except DeadKernelError:
+        return Execution(path, 0.0, failure=report(path, notebook, started, "The kernel died."))
     if run.err is not None:
-        return Execution(path, run.time, failure=report(path, notebook, str(run.err)))
+        late = isinstance(run.err, CellTimeoutError)
+        message = f"The cell ran for more than {timeout} s." if late else str(run.err)
+        return Execution(path, run.time, failure=report(path, notebook, started, message))
     bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": run.time})
     get_cache(cache_folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
     return Execution(path, run.time)
 
 
-def report(path: Path, notebook: NotebookNode, message: str) -> str:
+def report(path: Path, notebook: NotebookNode, started: Sequence[int], message: str) -> str:
     """Say which cell of a chapter failed, and with what.
 
     Args:
         path: The chapter.
-        notebook: The chapter after it ran until it failed.
-        message: What the kernel's client said.
+        notebook: The chapter as a notebook.
+        started: Positions in the notebook of the code cells that began to run.
+        message: What went wrong.
 
     Returns:
         Two lines that name the cell, then the last lines of the message.
     """
-    code = [(position, cell) for position, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    reached = [number for number, (_, cell) in enumerate(code, 1) if cell.execution_count is not None]
-    number = reached[-1] if reached else 1
-    position, cell = code[number - 1]
-    line = notebook.metadata.source_map[position] + 1
-    first = next((text for text in cell.source.splitlines() if text.strip()), "")
-    return "\n".join(
-        [f"{path.parent.name}/{path.name}, line {line}: code cell {number} failed", f"    {first}", *tail(message)]
-    )
+    line = notebook.metadata.source_map[started[-1]] + 1
+    source = notebook.cells[started[-1]].source
+    first = next((text for text in source.splitlines() if text.strip()), "")
+    place = f"{path.parent.name}/{path.name}, line {line}: code cell {len(started)} failed"
+    return "\n".join([place, f"    {first}", *tail(message)])
 
 
 def tail(message: str, lines: int = 6) -> list[str]:

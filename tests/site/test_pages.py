@@ -1,0 +1,104 @@
+"""Every page of the built book, in both themes, on a desktop and on a phone."""
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from teachkit.book.pages import page_names
+
+PAGES = [f"{name}.html" for name in page_names(Path(__file__).parents[2])]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PHONE, DESKTOP = 375, 1280
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", [*PAGES, "search.html", "404.html", "genindex.html"])
+def test_page(visit, path, theme, width):
+    seen = visit(path, theme=theme, width=width)
+    assert shown_theme(seen.page) == theme
+    assert seen.foreign == []
+    assert seen.errors == []
+    assert violations(seen.page) == []
+    assert wide_elements(seen.page) == []
+    assert seen.page.locator("mjx-merror").all_inner_texts() == []
+
+
+def shown_theme(page):
+    return page.evaluate("document.documentElement.dataset.theme")
+
+
+def violations(page):
+    """Return one line per element that breaks a rule of accessibility."""
+    options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
+
+
+WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  return [...document.querySelectorAll("body *")]
+    .filter((element) => element.getBoundingClientRect().right > width + 1)
+    .slice(-5).map((element) => element.outerHTML.slice(0, 120));
+}"""
+
+
+def wide_elements(page):
+    """Return some elements that stick out when the page scrolls sideways."""
+    return page.evaluate(WIDE)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_has_one_search_field_and_one_title(visit, path):
+    page = visit(path).page
+    assert page.locator("input[type=search]").count() == 1
+    assert page.locator("h1:visible").count() == 1
+    assert page.title().strip()
+    assert page.evaluate("document.documentElement.lang") == "en"
+
+
+def test_unknown_address_shows_the_page_for_it(visit):
+    seen = visit("no/such/page.html")
+    assert "not found" in seen.page.locator("h1:visible").inner_text().lower()
+    assert seen.errors == []
+
+
+def test_first_address_shows_the_first_page(visit, site):
+    page = visit("404.html").page
+    page.goto(site, wait_until="commit")
+    page.wait_for_url(f"{site}{PAGES[0]}")
+    assert page.locator("h1:visible").count() == 1
+
+
+def test_search_finds_a_word_of_the_book(visit):
+    page = visit("search.html?q=Jacobian").page
+    page.locator("#search-results li a").first.wait_for()
+    assert page.locator("#search-results li").count() >= 1
+
+
+def test_search_finds_nothing_for_a_word_that_is_not_there(visit):
+    page = visit("search.html?q=xylophonist").page
+    page.locator("#search-results .search-summary, #search-results p").first.wait_for()
+    assert page.locator("#search-results li").count() == 0
+
+
+@pytest.mark.parametrize("start", ["light", "dark"])
+def test_switch_changes_the_theme_and_the_choice_stays(visit, start):
+    page = visit(PAGES[0], theme=start).page
+    button = page.locator("button.theme-switch-button:visible").first
+    themes = []
+    for _ in range(3):
+        button.click()
+        themes.append(shown_theme(page))
+    assert {"light", "dark"} == set(themes)
+    page.reload()
+    assert shown_theme(page) == themes[-1]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_text_is_there_without_scripts(visit, path):
+    page = visit(path, scripts=False).page
+    assert page.locator("h1:visible").count() == 1
+    assert len(page.locator("article").inner_text()) > 100
