@@ -87,7 +87,7 @@ class Mixture:
         self.means = _check.points("means", means)
         k, self.d = self.means.shape
         self.weights = _check.vector("weights", weights, sizes=(k,))
-        self.stds = _check.vector("stds", np.broadcast_to(np.asarray(stds, dtype=float), k))
+        self.stds = _check.vector("stds", np.array(np.broadcast_to(stds, k), dtype=float))
         if (self.weights < 0).any() or abs(self.weights.sum() - 1) > 1e-9:
             raise ValueError(f"weights: expected non-negative numbers with sum 1, got sum {self.weights.sum()}")
         if (self.stds <= 0).any():
