@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
@@ -165,6 +166,16 @@ def test_installed_versions_are_the_pinned_ones():
     # A local label such as +cpu names a build of the same version.
     installed = {name: Version(version(name)).public for name in pins()}
     assert installed == {name: str(pin) for name, pin in pins().items()}
+
+
+def test_pins_install_on_the_oldest_python():
+    """Debian 12 ships 3.11.2, which some releases leave out."""
+    from importlib.metadata import metadata
+
+    oldest = SpecifierSet(project()["project"]["requires-python"])
+    needs = {name: SpecifierSet(metadata(name).get("Requires-Python") or "") for name in pins()}
+    assert oldest == SpecifierSet(">=3.11")
+    assert {name: str(need) for name, need in needs.items() if "3.11.0" not in need} == {}
 
 
 @pytest.fixture(scope="module")
