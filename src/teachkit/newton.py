@@ -6,7 +6,8 @@ a batch of log p_target(x) + s, that is minus KL(flow || target) up to a constan
 
 Only x2 depends on theta, and d x2/d theta_i = u^k_i z1^p_i with u = z2 exp(s). So the gradient and the Hessian are
 made of the moments sum g u^k z1^p and sum h u^k z1^p, where g and h are the first and second derivatives of
-log p_target along x2. They come from one small matrix product per block of samples.
+log p_target along x2. They come from one small matrix product per block of samples: the rows g u^k and h u^k
+times the columns z1^p.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from teachkit.trust_region import Model, judge, step_within
 
 _U_POWER = np.array([1, 1, 0, 0, 0])  # k_i for a, b, c, d, e
 _Z_POWER = np.array([1, 0, 1, 0, 2])  # p_i
-Along = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
-_BLOCK = 8192  # samples at a time: the working set stays in the cache, the memory constant
+Along = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray | float, np.ndarray, np.ndarray | float]]
+_BLOCK = 10_000  # samples at a time: the rows of a block stay in the cache, the memory constant
 
 
 class Iterate(NamedTuple):
@@ -106,12 +107,7 @@ def derivatives(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> Model:
     >>> derivatives([0, 0, 0, 0], [[1.0, 1.0]], banana()).gradient.round(6)
     array([-0.1, -0.1, -1.1, -1.1])
     """
-    theta, z = _arguments(theta, z)
-    ones, log_p, g, gu, *h_moments = _moments(theta, z, target) / len(z)
-    k, p = _U_POWER[: theta.size], _Z_POWER[: theta.size]
-    grad = np.where(k == 1, gu[p] + ones[p], g[p])
-    hess = np.array(h_moments)[k[:, None] + k, p[:, None] + p]
-    return Model(float(log_p[0] + theta[0] * ones[1] + theta[1]), grad, hess)
+    return _derivatives(*_arguments(theta, z), target)
 
 
 def newton(
@@ -180,13 +176,13 @@ def standard_errors(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> np.nda
 def _iterates(
     theta: np.ndarray, z: np.ndarray, target: SmoothLaw, damped: bool, radius: float, max_iter: int, tol: float
 ) -> Iterator[Iterate]:
-    now = derivatives(theta, z, target)
+    now = _derivatives(theta, z, target)
     yield Iterate(theta, now.value, _norm(now), "start", radius)
     for _ in range(max_iter):
         if not tol < _norm(now) < np.inf:
             return
         step, kind = step_within(now, radius) if damped else _full_step(now)
-        trial = derivatives(theta + step, z, target)
+        trial = _derivatives(theta + step, z, target)
         if damped:
             accepted, radius = judge(now, step, trial.value, radius)
             if not accepted:
@@ -208,35 +204,51 @@ def _coefficients(theta: np.ndarray) -> np.ndarray:
     return out
 
 
-def _moments(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> np.ndarray:
-    """Return the sums of (1, log p, g, g u, h, h u, h u^2 + g u) times z1^p over the batch, [7, P + 1]."""
+def _derivatives(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> Model:
+    log_p, ones, g, h = _moments(theta, z, target)
+    k, p = _U_POWER[: theta.size], _Z_POWER[: theta.size]
+    k_sum, p_sum = k[:, None] + k, p[:, None] + p
+    grad = g[k, p] + np.where(k == 1, ones[p], 0.0)  # log |det J| = s has the derivative z1^p where k is 1
+    hess = h[k_sum, p_sum] + np.where(k_sum == 2, g[1, p_sum], 0.0)  # and x2 the second derivative u z1^(p + p)
+    return Model(float(log_p + theta[0] * ones[1] + theta[1]), grad, hess)
+
+
+def _moments(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the means over z of log p, of z1^p, [P], of g u^k z1^p, [2, P], and of h u^k z1^p, [3, P]."""
     along = getattr(target, "along_second", None) or _along_second(target)
     coefficients = _coefficients(theta)
-    powers, factors = np.ones((coefficients.shape[1], _BLOCK)), np.ones((7, _BLOCK))
-    total = np.zeros((7, coefficients.shape[1]))
+    powers, factors = np.ones((coefficients.shape[1], _BLOCK)), np.ones((5, _BLOCK))
+    log_p, plain, curved = 0.0, np.zeros((5, len(powers))), np.zeros((3, len(powers)))
     with np.errstate(over="ignore", invalid="ignore"):
         for i in range(0, len(z), _BLOCK):
             part = z[i : i + _BLOCK]
             V, R = powers[:, : len(part)], factors[:, : len(part)]
-            _fill(V, R, coefficients, part, along)
-            total += R @ V.T
-    return total
+            log_p_sum, h = _fill(V, R, coefficients, part, along)
+            log_p += log_p_sum
+            block = R @ V.T
+            plain += block
+            curved += h * block[:3] if np.ndim(h) == 0 else (h * R[:3]) @ V.T
+    return log_p / len(z), plain[0] / len(z), plain[3:] / len(z), curved / len(z)
 
 
-def _fill(V: np.ndarray, R: np.ndarray, coefficients: np.ndarray, z: np.ndarray, along: Along) -> None:
-    """Write z1^p into the rows of V (row 0 is 1 already) and the factors of the moments into R, in place."""
+def _fill(
+    V: np.ndarray, R: np.ndarray, coefficients: np.ndarray, z: np.ndarray, along: Along
+) -> tuple[float, np.ndarray | float]:
+    """Write z1^p into the rows of V and 1, u, u^2, g, g u into those of R, in place; return the sum of log p, and h.
+
+    Row 0 of both is 1 already. A constant h stays out of the rows: it multiplies the moments of u^k afterwards.
+    """
     V[1] = z[:, 0]
     for p in range(2, len(V)):
         np.multiply(V[p - 1], V[1], out=V[p])
-    u, t = coefficients @ V
-    np.exp(u, out=u)
+    s, x2 = coefficients @ V  # x2 without its part u so far
+    u = np.exp(s, out=R[1])
     u *= z[:, 1]
-    t += u  # now x2
-    R[1], R[2], R[4] = along(V[1], t)
-    np.multiply(R[2], u, out=R[3])
-    np.multiply(R[4], u, out=R[5])
-    np.multiply(R[5], u, out=R[6])
-    R[6] += R[3]
+    x2 += u
+    log_p, R[3], h = along(V[1], x2)
+    np.multiply(u, u, out=R[2])
+    np.multiply(R[3], u, out=R[4])
+    return np.sum(log_p), h
 
 
 def _along_second(target: SmoothLaw) -> Along:
