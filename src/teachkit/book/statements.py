@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from teachkit.book.laws import Law
 
-NEED_A_LAW = frozenset({"definition", "theorem", "proposition", "lemma", "corollary", "algorithm"})
+NEED_A_LAW = frozenset({"definition", "theorem", "proposition", "lemma", "corollary", "algorithm", "observation"})
 _LABEL = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -59,4 +59,4 @@ def _statement_problems(statement: Statement, laws: dict[str, Law]) -> Iterator[
     if statement.untestable and statement.label in laws:
         yield f"{name} is marked untestable, but a test verifies it"
     if needed and not statement.untestable and statement.label not in laws:
-        yield f"{name} has no law: mark a test with law({statement.label!r}), or give the statement the class untestable"
+        yield f"{name} has no law: mark a test with law({statement.label!r}), or give it the class untestable"

@@ -1,0 +1,331 @@
+"""Laws of the chapter newton: derivatives, the single sample, the batch, convergence."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import integrate
+
+from teachkit import newton as nt
+from teachkit.coupling import affine_forward
+from teachkit.data import Gaussian, Mixture, banana, standard_normal, two_moons
+from teachkit.newton_root import newton_root
+
+BANANA = banana()
+TARGETS = {
+    "banana": BANANA,
+    "gaussian": Gaussian([0.3, -0.5], [[1.0, 0.6], [0.6, 0.8]]),
+    "two modes": Mixture([0.5, 0.5], [[0.0, -2.0], [0.0, 2.0]], 0.7),
+    "two moons": two_moons(0.3),
+}
+THETAS = [(0, 0, 0, 0), (0.5, -0.3, 0.2, 0.4), (-0.4, 0.6, -1.0, 0.1, 0.3)]
+
+
+def batch(n=2000, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, 2))
+
+
+def last(iterates):
+    *_, end = iterates
+    return end
+
+
+def torch_objective(target, z):
+    """The same mean, written in torch from the formulas of the target."""
+    import torch
+
+    z1, z2 = torch.from_numpy(z).T
+
+    def log_p(x1, x2):
+        if target is BANANA:
+            return -0.5 * (x1**2 + (x2 + 0.1 * x1**2) ** 2) - np.log(2 * np.pi)
+        if isinstance(target, Gaussian):
+            law = torch.distributions.MultivariateNormal(torch.tensor(target.mean), torch.tensor(target.cov))
+            return law.log_prob(torch.stack([x1, x2], -1))
+        law = target if isinstance(target, Mixture) else target._arc
+        joint = [
+            np.log(w) - ((x1 - m[0]) ** 2 + (x2 - m[1]) ** 2) / (2 * s * s) - 2 * np.log(s) - np.log(2 * np.pi)
+            for w, m, s in zip(law.weights, law.means, law.stds, strict=True)
+        ]
+        return torch.logsumexp(torch.stack(joint), 0)
+
+    def objective(theta):
+        s = theta[0] * z1 + theta[1]
+        t = theta[2] * z1 + theta[3] + (theta[4] * z1**2 if len(theta) == 5 else 0)
+        return (log_p(z1, z2 * torch.exp(s) + t) + s).mean()
+
+    return objective
+
+
+@pytest.mark.parametrize("theta", THETAS, ids=str)
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.law("newton-objective")
+@pytest.mark.law("newton-gradient")
+@pytest.mark.law("newton-hessian")
+def test_derivatives_against_autograd(name, theta):
+    import torch
+
+    z, theta = batch(60), np.array(theta, dtype=float)
+    f, at = torch_objective(TARGETS[name], z), torch.tensor(theta)
+    assert nt.objective(theta, z, TARGETS[name]) == pytest.approx(float(f(at)), abs=1e-10)
+    np.testing.assert_allclose(nt.gradient(theta, z, TARGETS[name]), torch.func.grad(f)(at), atol=1e-9)
+    np.testing.assert_allclose(nt.hessian(theta, z, TARGETS[name]), torch.func.hessian(f)(at), atol=1e-9)
+
+
+@pytest.mark.law("newton-gradient")
+@pytest.mark.law("newton-hessian")
+@pytest.mark.parametrize("theta", THETAS, ids=str)
+def test_derivatives_are_the_formulas_of_the_chapter(theta):
+    """g grad x2 + (z1, 1, 0, 0), and g hess x2 + h (grad x2)(grad x2)^T, sample by sample."""
+    z, theta = batch(50), np.array(theta, dtype=float)
+    total_gradient, total_hessian, m = 0.0, 0.0, len(theta)
+    for point in z:
+        u = point[1] * np.exp(theta[0] * point[0] + theta[1])
+        x = nt.forward(theta, point[None])
+        g, h = BANANA.score(x)[0, 1], BANANA.hessian(x)[0, 1, 1]
+        dx2 = np.array([u * point[0], u, point[0], 1.0, point[0] ** 2])[:m]
+        v = np.array([point[0], 1.0, 0.0, 0.0, 0.0])[:m]
+        total_gradient = total_gradient + g * dx2 + v
+        total_hessian = total_hessian + g * u * np.outer(v, v) + h * np.outer(dx2, dx2)
+    np.testing.assert_allclose(nt.gradient(theta, z, BANANA), total_gradient / 50, atol=1e-12)
+    np.testing.assert_allclose(nt.hessian(theta, z, BANANA), total_hessian / 50, atol=1e-12)
+
+
+def test_forward_is_the_coupling_layer():
+    z, theta = batch(30), (0.5, -0.3, 0.2, 0.4)
+    x, _ = affine_forward(z, lambda v: 0.5 * v[:, :1] - 0.3, lambda v: 0.2 * v[:, :1] + 0.4)
+    np.testing.assert_allclose(nt.forward(theta, z), x, atol=1e-14)
+
+
+def test_blocks_do_not_change_the_sums(monkeypatch):
+    z = batch(1001)
+    whole = nt.derivatives((0.1, 0.2, 0.3, 0.4, 0.5), z, BANANA)
+    monkeypatch.setattr(nt, "_BLOCK", 97)
+    for one, other in zip(whole, nt.derivatives((0.1, 0.2, 0.3, 0.4, 0.5), z, BANANA), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+def closed_form_kl(a, b, c, d, e=0.0):
+    """KL(flow || banana) for the standard normal base, from the moments of the normal law."""
+    k = e + 0.1
+    return -0.5 - b + 0.5 * (np.exp(2 * b + 2 * a * a) + c * c + d * d + 2 * d * k + 3 * k * k)
+
+
+@pytest.mark.law("objective-is-kl")
+@pytest.mark.parametrize("theta", [(0, 0, 0, 0), (0.2, -0.3, 0.1, 0.4), (0.1, 0.1, -0.5, 0.2, 0.3)], ids=str)
+def test_objective_is_minus_kl_up_to_the_base_entropy(theta):
+    """By quadrature over z, not by sample: E log p(x) + s = -KL - entropy of the base."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    z = np.stack(np.meshgrid(nodes, nodes), -1).reshape(-1, 2)
+    w = np.outer(weights, weights).ravel() / (2 * np.pi)
+    s = theta[0] * z[:, 0] + theta[1]
+    mean = w @ (BANANA.log_prob(nt.forward(theta, z)) + s)
+    assert mean == pytest.approx(-closed_form_kl(*theta) - np.log(2 * np.pi * np.e), abs=1e-8)
+
+
+@pytest.mark.law("population-optimum")
+def test_population_optimum():
+    from scipy.optimize import minimize
+
+    found = minimize(lambda t: closed_form_kl(*t), [0.3, -0.4, 0.2, 0.5], tol=1e-14)
+    np.testing.assert_allclose(found.x, [0, 0, 0, -0.1], atol=1e-6)
+    assert closed_form_kl(0, 0, 0, -0.1) == pytest.approx(0.01, abs=1e-15)
+
+
+@pytest.mark.law("population-optimum")
+def test_population_objective_is_concave(rng):
+    for left, right in rng.uniform(-1.5, 1.5, (500, 2, 4)):
+        middle = closed_form_kl(*(left + right) / 2)
+        assert middle <= (closed_form_kl(*left) + closed_form_kl(*right)) / 2 + 1e-12
+
+
+@pytest.mark.law("exact-flow")
+def test_quadratic_feature_makes_the_flow_exact(rng):
+    assert closed_form_kl(0, 0, 0, 0, -0.1) == pytest.approx(0, abs=1e-15)
+    z = rng.standard_normal((1000, 2))
+    x = nt.forward((0, 0, 0, 0, -0.1), z)
+    np.testing.assert_allclose(BANANA.log_prob(x), standard_normal(2).log_prob(z), atol=1e-12)
+
+
+@pytest.mark.law("batch-optimum-error")
+def test_batch_optimum_scatters_as_the_sandwich_says():
+    population, scores = np.array([0, 0, 0, -0.1]), []
+    for seed in range(200):
+        z = batch(2000, seed)
+        theta = last(nt.newton([0, 0, 0, 0], z, BANANA)).theta
+        scores.append((theta - population) / nt.standard_errors(theta, z, BANANA))
+    scores = np.array(scores)
+    assert np.abs(scores.mean(0)).max() < 4 / np.sqrt(200)
+    assert (np.abs(scores.std(0) - 1) < 4 / np.sqrt(2 * 200)).all()
+
+
+@pytest.mark.law("batch-optimum-error")
+def test_large_batch_reaches_the_population_optimum():
+    z = batch(400_000)
+    end = last(nt.newton([0, 0, 0, 0], z, BANANA))
+    assert (np.abs(end.theta - [0, 0, 0, -0.1]) < 4 * nt.standard_errors(end.theta, z, BANANA)).all()
+    end = last(nt.newton([0, 0, 0, 0, 0], z, BANANA))
+    assert (np.abs(end.theta - [0, 0, 0, 0, -0.1]) < 4 * nt.standard_errors(end.theta, z, BANANA)).all()
+
+
+@pytest.mark.law("single-sample-rank")
+@pytest.mark.parametrize("name", TARGETS)
+def test_one_sample_has_rank_at_most_two(name, rng):
+    for _ in range(50):
+        H = nt.hessian(rng.standard_normal(4), rng.standard_normal((1, 2)), TARGETS[name])
+        size = np.linalg.svd(H, compute_uv=False)
+        assert size[2] <= 1e-12 * size[0]
+
+
+@pytest.mark.law("single-sample-rank")
+def test_batch_of_one_stops_at_its_start():
+    """S3's sample, where the rows are exact multiples of each other: LAPACK meets a zero pivot."""
+    with pytest.raises(np.linalg.LinAlgError, match="Hessian is singular"):
+        list(nt.newton([0, 0, 0, 0], [[0.5, -0.2]], BANANA, damped=False))
+
+
+@pytest.mark.law("single-sample-unbounded")
+def test_one_sample_has_no_maximum():
+    z = np.array([[0.5, -0.2]])
+    for b in (0, 10, 20):  # s = b, and t puts x2 on the ridge of the banana
+        d = -0.1 * 0.25 + 0.2 * np.exp(b)
+        assert nt.objective([0, b, 0, d], z, BANANA) == pytest.approx(b - 0.125 - np.log(2 * np.pi), abs=1e-6)
+
+
+@pytest.mark.law("single-sample-unbounded")
+def test_two_samples_have_no_maximum_either():
+    z = np.array([[0.5, -0.2], [-1.0, 0.7]])
+    for b in (0, 10):
+        wanted = -0.1 * z[:, 0] ** 2 - z[:, 1] * np.exp(b)
+        c, d = np.linalg.solve(np.stack([z[:, 0], np.ones(2)], 1), wanted)
+        expected = b - (z[:, 0] ** 2).mean() / 2 - np.log(2 * np.pi)
+        assert nt.objective([0, b, c, d], z, BANANA) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.law("newton-method")
+def test_undamped_step_solves_the_linear_system():
+    z = batch(500)
+    start, first, *_ = nt.newton([0.1, 0.2, 0.3, 0.4], z, BANANA, damped=False)
+    model = nt.derivatives(start.theta, z, BANANA)
+    np.testing.assert_allclose(model.hessian @ (first.theta - start.theta), -model.gradient, atol=1e-12)
+
+
+@pytest.mark.law("quadratic-convergence")
+def test_error_is_squared_each_step():
+    z = batch(5000)
+    best = last(nt.newton([0, 0, 0, 0], z, BANANA, tol=1e-14)).theta
+    errors = [np.linalg.norm(s.theta - best) for s in nt.newton([0.3, 0.4, 0.5, 0.5], z, BANANA, damped=False)]
+    ratios = [new / old**2 for old, new in pairwise(errors) if 1e-6 < old < 0.3]
+    assert len(ratios) >= 2
+    assert max(ratios) < 3
+    assert errors[-1] < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_at_most_twelve_iterations_from_zero(seed):
+    steps = list(nt.newton([0, 0, 0, 0], batch(10_000, seed), BANANA))
+    assert len(steps) - 1 <= 12
+    assert steps[-1].gradient_norm <= 1e-10
+
+
+@pytest.mark.law("undamped-overshoot")
+@pytest.mark.parametrize("b", [-4.0, -2.0, -1.0, 1.0, 3.0])
+def test_step_along_b_is_the_formula(b):
+    """On the population objective with a = c = 0 and d = -0.1: b moves by (e^{-2b} - 1) / 2."""
+    slope, curvature = 1 - np.exp(2 * b), -2 * np.exp(2 * b)
+    assert -slope / curvature == pytest.approx((np.exp(-2 * b) - 1) / 2)
+    z = batch(400_000)
+    g = nt.gradient([0, b, 0, -0.1], z, BANANA)[1]
+    h = nt.hessian([0, b, 0, -0.1], z, BANANA)[1, 1]
+    assert g == pytest.approx(slope, abs=0.02 * np.exp(2 * max(b, 0)))
+    assert h == pytest.approx(curvature, rel=0.05, abs=0.01 * np.exp(b))
+
+
+@pytest.mark.law("undamped-overshoot")
+def test_undamped_crawls_back_overflows_or_finds_a_saddle():
+    z = batch()
+    back = list(nt.newton([0, -2, 0, 0], z, BANANA, damped=False, max_iter=200))
+    assert back[1].theta[1] > 20
+    assert len(back) > 40
+    assert back[-1].gradient_norm < 1e-10
+    lost = list(nt.newton([0, -4, 0, 0], z, BANANA, damped=False))
+    assert not np.isfinite(lost[-1].gradient_norm)
+    saddle = last(nt.newton([0, 0, 0, 1.0], z, TARGETS["two modes"], damped=False))
+    assert saddle.gradient_norm < 1e-10
+    assert np.linalg.eigvalsh(nt.hessian(saddle.theta, z, TARGETS["two modes"]))[-1] > 0.5
+
+
+@pytest.mark.law("trust-region")
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("start", [(0, 0, 0, 1.0), (0, -4, 0, 0), (1, 2, -3, 4), (0, 0, 0, 0, 2)], ids=str)
+def test_damped_never_descends_and_ends_at_a_maximum(name, start):
+    z, target = batch(), TARGETS[name]
+    steps = list(nt.newton(start, z, target, max_iter=200))
+    values = np.array([s.value for s in steps])
+    assert (np.diff(values) >= -1e-13 * np.abs(values[1:])).all()
+    assert steps[-1].gradient_norm <= 1e-10
+    assert np.linalg.eigvalsh(nt.hessian(steps[-1].theta, z, target))[-1] <= 1e-9
+    for before, after in pairwise(steps):
+        moved = np.linalg.norm(after.theta - before.theta)
+        assert moved <= before.radius * (1 + 1e-9)
+        assert (moved == 0) == (after.step == "rejected")
+
+
+@pytest.mark.law("trust-region")
+def test_damped_climbs_a_single_sample_without_end():
+    steps = list(nt.newton([0, 0, 0, 0], [[0.5, -0.2]], BANANA, max_iter=60))
+    assert len(steps) == 61
+    assert steps[-1].value > steps[0].value + 5
+    assert steps[-1].theta[1] > 4
+
+
+@pytest.mark.law("newton-inverts-coupling")
+@pytest.mark.parametrize("seed", range(10))
+def test_root_newton_inverts_a_coupling_layer_in_two_steps(seed):
+    rng = np.random.default_rng(seed)
+    f = lambda z: affine_forward(z, lambda v: np.sin(v[:, :1]), lambda v: v[:, :1] ** 2)[0]  # noqa: E731
+    z, start = rng.standard_normal(2), 3 * rng.standard_normal(2)
+    iterates = list(newton_root(f, f(z[None])[0], start, max_iter=2))
+    assert iterates[1][0] == pytest.approx(z[0], abs=1e-9)
+    np.testing.assert_allclose(iterates[2], z, atol=1e-8)
+    assert np.abs(iterates[1] - z).max() > 1e-3
+
+
+def test_standard_errors_against_the_bootstrap(rng):
+    z = batch(2000)
+    theta = last(nt.newton([0, 0, 0, 0], z, BANANA)).theta
+    again = [last(nt.newton(theta, z[rng.integers(0, 2000, 2000)], BANANA)).theta for _ in range(200)]
+    np.testing.assert_allclose(np.std(again, 0), nt.standard_errors(theta, z, BANANA), rtol=0.25)
+
+
+def test_closed_form_kl_by_integration():
+    value, _ = integrate.dblquad(
+        lambda y, x: (
+            np.exp(-(x * x + y * y) / 2) / (2 * np.pi) * (-y * y / 2 - 0.2 + (y * np.exp(0.2) + 0.1 * x * x) ** 2 / 2)
+        ),
+        -8,
+        8,
+        -8,
+        8,
+        epsabs=1e-8,
+    )
+    assert closed_form_kl(0, 0.2, 0, 0) == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nt.objective([0, 0, 0], batch(5), BANANA), "theta: expected a vector of 4 or 5"),
+        (lambda: nt.objective([0, 0, 0, np.nan], batch(5), BANANA), "theta: expected finite"),
+        (lambda: nt.gradient([0, 0, 0, 0], np.zeros((5, 3)), BANANA), "z: expected shape"),
+        (lambda: nt.hessian([0, 0, 0, 0], np.zeros((0, 2)), BANANA), "z: expected at least one"),
+        (lambda: nt.newton([0, 0, 0, 0], batch(5), BANANA, radius=0), "radius: expected a finite number above 0"),
+        (lambda: nt.newton([0, 0, 0, 0], batch(5), BANANA, tol=-1), "tol: expected a finite number above 0"),
+        (lambda: nt.newton([0, 0, 0, 0], batch(5), BANANA, max_iter=0), "max_iter: expected a whole number"),
+        (lambda: nt.forward([0] * 6, batch(5)), "theta: expected a vector of 4 or 5"),
+        (lambda: list(newton_root(np.sin, [1.0], [1.0, 2.0])), "z0: expected a vector of 1"),
+    ],
+)
+def test_bad_input_names_the_argument(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
