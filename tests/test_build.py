@@ -141,6 +141,7 @@ def test_warning_fails_the_build_each_time(book):
         done = build(book)
         assert done.returncode == 1
         assert "undefined label: 'nowhere'" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_missing_tool_is_named(book, monkeypatch):

@@ -235,6 +235,12 @@ def files_of(toc):
             yield from files_of(entry)
 
 
+def test_book_is_not_made_of_the_environment():
+    """What is not in the table of contents is left out by itself, but not below hidden folders."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    assert ".venv" in config.get("exclude_patterns", [])
+
+
 def test_table_of_contents_lists_every_chapter_once():
     listed = list(files_of(yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))))
     assert sorted(listed) == [f"chapters/{stem}" for stem in CHAPTERS]

@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ SLOW = 60.0
 """Seconds of one chapter's code above which the build warns."""
 
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+
+WRAPPER = "There was an error in building your book"
 
 ENVIRONMENT = {
     "TEACHKIT_BOOK": "1",
@@ -156,13 +159,17 @@ def write_html(root: Path) -> None:
     Raises:
         BuildError: When Jupyter Book fails.
     """
-    options = ["-W", "-n", "--keep-going", "-q"]
-    done = subprocess.run([*JUPYTER_BOOK, "build", str(root), *options], cwd=root, stdout=subprocess.PIPE, text=True)
+    command = [*JUPYTER_BOOK, "build", str(root), "-W", "-n", "--keep-going", "-q"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    said = done.stderr
+    if WRAPPER in said:
+        # Sphinx has said what is wrong; the rest is where Jupyter Book noticed it.
+        said = re.split(r"\n(?:The above exception was|Traceback \(most recent)", said)[0] + "\n"
+    print(said, end="", file=sys.stderr, flush=True)
     if done.returncode:
-        print(done.stdout, file=sys.stderr)
         # Sphinx would not read these pages again, and so the next build would not warn.
         remove(root, [".doctrees"])
-        raise BuildError("Jupyter Book failed; its warnings stand above")
+        raise BuildError("Sphinx or Jupyter Book failed; the reasons stand above")
 
 
 def is_written(root: Path, name: str, start: float) -> bool:
