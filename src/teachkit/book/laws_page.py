@@ -112,7 +112,7 @@ def _number(app: Sphinx, statement: Statement) -> str:
 def _title(app: Sphinx, statement: Statement) -> Iterable[nodes.Node]:
     doctree = app.env.get_doctree(statement.docname)
     box = next(doctree.findall(lambda x: isinstance(x, nodes.Element) and x.get("label") == statement.label))
-    return [nodes.Text(" "), *(child.deepcopy() for child in box[0].children)] if box[0].children else []
+    return [child.deepcopy() for child in box[0].children]
 
 
 def _test(app: Sphinx, test: Checked) -> nodes.list_item:

@@ -34,8 +34,6 @@ class LawsDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Leave a mark in the page; the table needs the numbers of all chapters and is made last."""
         self.env.tk_laws_page = self.env.docname
-        # The titles in the table hold formulas, which Sphinx can't see when it reads this page.
-        self.env.get_domain("math").data["has_equations"][self.env.docname] = True
         return [LawsPlace()]
 
 
@@ -60,6 +58,7 @@ def _read(app: Sphinx, doctree: nodes.document) -> None:
     if found:
         statements(app.env)[docname] = found
     if any(doctree.findall(LawsPlace)):
+        # The titles in the table hold formulas, which Sphinx can't see when it reads this page.
         app.env.get_domain("math").data["has_equations"][docname] = True
     _unique_ids(doctree)
 
@@ -72,7 +71,10 @@ def _statement(env: BuildEnvironment, docname: str, node: nodes.Element) -> Stat
 
 
 def _unique_ids(doctree: nodes.document) -> None:
-    """Give every box its own ids: sphinx-proof uses the same ones for all boxes of a page."""
+    """Give every box its own ids: sphinx-proof uses the same ones for all boxes, and those of headings."""
+    labels = {node["label"] for node in proofs_in(doctree)}
+    for section in doctree.findall(nodes.section):
+        section["ids"] = [f"{x}-section" if x in labels else x for x in section["ids"]]
     for node in proofs_in(doctree):
         for section in node.findall(nodes.section):
             section["ids"] = [f"{node['label']}-content"]
@@ -134,12 +136,13 @@ def _resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def _mark(app: Sphinx, docname: str, statement: Statement, law: Law | None, stale: bool) -> nodes.paragraph:
     text, outcome = laws_page.sentence(law, stale), law.outcome if law else "untestable"
-    paragraph = nodes.paragraph(classes=["tk-mark", f"tk-{outcome.replace(' ', '-')}"])
+    classes = ["tk-mark", f"tk-{outcome.replace(' ', '-')}"]
     page = getattr(app.env, "tk_laws_page", None)
     if page is None:
-        return paragraph + nodes.Text(text)
+        return nodes.paragraph("", text, classes=classes)
     uri = f"{app.builder.get_relative_uri(docname, page)}#law-{statement.label}"
-    return paragraph + nodes.reference("", text, refuri=uri, internal=True)
+    link = nodes.reference("", text, refuri=uri, internal=True)
+    return nodes.paragraph("", "", link, classes=classes)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -148,7 +151,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(LawsPlace)
     app.add_directive("laws", LawsDirective)
     app.connect("env-purge-doc", _purge)
-    app.connect("doctree-read", _read)
+    # Before Sphinx collects the headings' ids for the tables of contents.
+    app.connect("doctree-read", _read, priority=100)
     app.connect("env-updated", _check)
     # After Sphinx has numbered the figures and statements anew.
     app.connect("env-get-updated", _rewrite, priority=900)
