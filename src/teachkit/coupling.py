@@ -7,7 +7,7 @@ entries only, so they can be anything, and log |det dx/dz| is the sum of s over 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -130,6 +130,62 @@ def mlp(weights: Sequence[tuple[ArrayLike, ArrayLike]]) -> Conditioner:
         return x @ W.T + b
 
     return network
+
+
+def network_layer(network: Conditioner, mask: ArrayLike, bound: float | None) -> Bijection:
+    """Return the coupling layer whose s and t come from one network of b z, evaluated once.
+
+    Args:
+        network: [n, d] -> [n, 2d], the columns of raw s, then those of t; [n, d], t alone, without a bound.
+        mask: b, [d].
+        bound: the layer is affine with s = bound tanh(raw s / bound); None makes it additive.
+
+    >>> affine = network_layer(mlp([([[0, 0], [0.5, 0], [0, 0], [1, 0]], np.zeros(4))]), (1, 0), bound=2)
+    >>> affine.forward([[2.0, 3.0]])[1].round(6)  # 2 tanh(1 / 2)
+    array([0.924234])
+    """
+    if bound is not None:
+        _check.positive("bound", bound)
+
+    def values(y: np.ndarray) -> tuple[Conditioner, Conditioner]:
+        out = np.asarray(network(y), dtype=float)
+        if bound is None:
+            return np.zeros_like, lambda _: out
+        raw_s, t = np.split(out, 2, axis=1)
+        return lambda _: bound * np.tanh(raw_s / bound), lambda _: t
+
+    def forward(z: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        z, b = _masked("z", z, mask)
+        return affine_forward(z, *values(b * z), mask)
+
+    def inverse(x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        x, b = _masked("x", x, mask)
+        return affine_inverse(x, *values(b * x), mask)
+
+    return Bijection(forward, inverse)
+
+
+def flow_from_arrays(arrays: Mapping[str, ArrayLike]) -> list[Bijection]:
+    """Return the layers of a flow that ``teachkit.deep.coupling`` trained and wrote down as arrays; needs no torch.
+
+    Args:
+        arrays: "mask" [layers, d]; "W0", "b0", "W1", "b1", ... with the weights of all layers' networks stacked along
+            the first axis; "bound", a number, if the layers are affine; "log_scale" [d] if a scaling ends the flow.
+
+    Raises:
+        ValueError: if the mask or the weights are missing.
+
+    >>> [shift] = flow_from_arrays({"mask": [[1, 0]], "W0": [[[0, 0], [1, 0]]], "b0": [[0, 0]]})
+    >>> shift.forward([[2.0, 3.0]])[0]
+    array([[2., 5.]])
+    """
+    if not {"mask", "W0", "b0"} <= set(arrays):
+        raise ValueError(f"arrays: expected at least mask, W0 and b0, got {', '.join(sorted(arrays))}")
+    depth = sum(name.startswith("W") for name in arrays)
+    weights = [[(arrays[f"W{j}"][i], arrays[f"b{j}"][i]) for j in range(depth)] for i in range(len(arrays["mask"]))]
+    bound = float(arrays["bound"]) if "bound" in arrays else None
+    layers = [network_layer(mlp(w), mask, bound) for w, mask in zip(weights, arrays["mask"], strict=True)]
+    return [*layers, scaling(arrays["log_scale"])] if "log_scale" in arrays else layers
 
 
 def checkerboard(h: int, w: int) -> np.ndarray:

@@ -1,0 +1,260 @@
+"""Coupling flows that train (chapter `coupling`): the torch twin of ``teachkit.coupling``."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from teachkit import _check
+from teachkit.change_of_variables import Bijection
+from teachkit.coupling import flow_from_arrays
+
+BOUND = 2.0  # |s| stays below it, so that no layer scales by more than exp(2)
+_DEPTH = 3  # linear layers of a network
+_CLIP = 1.0  # largest norm of a training step's gradient
+Data = Tensor | Callable[[int, torch.Generator], Tensor]
+
+
+class CouplingFlow(nn.Module):
+    """A flow of coupling layers over a standard normal base, affine (Real NVP) or additive (NICE).
+
+    A layer has one network, with two hidden layers of tanh units, which sees the kept entries. Its last layer
+    starts at zero, so the flow starts as the identity. Kept and moved entries change places from layer to
+    layer. An additive flow ends with a scaling of each coordinate, statement `additive-coupling`.
+
+    Args:
+        d: number of coordinates, at least 2.
+        layers: number of coupling layers.
+        hidden: units in each hidden layer.
+        additive: t alone, without s.
+        generator: source of the initial weights.
+        dtype: of the weights.
+
+    Raises:
+        ValueError: if a count is too small.
+
+    >>> flow = CouplingFlow(generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> flow(torch.tensor([[1.0, 2.0]], dtype=torch.float64))[0].tolist()
+    [[1.0, 2.0]]
+    """
+
+    def __init__(
+        self,
+        d: int = 2,
+        layers: int = 8,
+        hidden: int = 64,
+        *,
+        additive: bool = False,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        self.d, hidden = _check.count("d", d, low=2), _check.count("hidden", hidden)
+        sizes = (d, hidden, hidden, d if additive else 2 * d)
+        self.networks = nn.ModuleList(_network(sizes, generator, dtype) for _ in range(_check.count("layers", layers)))
+        self.log_scale = nn.Parameter(torch.zeros(d, dtype=dtype)) if additive else None
+        places = torch.arange(layers)[:, None] + torch.arange(d) + 1
+        self.register_buffer("mask", (places % 2).to(dtype), persistent=False)  # (1, 0, ...), (0, 1, ...), ...
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return x [n, d] and log |det dx/dz| [n] for z [n, d]; statements `affine-coupling`, `coupling-log-det`."""
+        *_, last = self._forward_steps(z)
+        return last
+
+    def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z [n, d] and log |det dz/dx| [n] for x [n, d]."""
+        z, log_det = self._points("x", x), x.new_zeros(len(x))
+        if self.log_scale is not None:
+            z, log_det = z * torch.exp(-self.log_scale), log_det - self.log_scale.sum()
+        for i in reversed(range(len(self.networks))):
+            s, t = self._condition(i, z)
+            z, log_det = (z - t) * torch.exp(-s), log_det - s.sum(1)
+        return z, log_det
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return log p(x) in nats, [n], for x [n, d]; statement `flow-log-density`."""
+        z, log_det = self.inverse(x)
+        return -0.5 * (z.square().sum(1) + self.d * math.log(2 * math.pi)) + log_det
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Return n independent samples, [n, d]."""
+        n, like = _check.count("n", n), self.mask
+        return self(torch.randn(n, self.d, generator=generator, dtype=like.dtype, device=like.device))[0]
+
+    def path(self, z: Tensor) -> Iterator[Tensor]:
+        """Yield z and its image after each layer, [n, d] each; a scaling layer counts."""
+        return (x for x, _ in self._forward_steps(z))
+
+    def _forward_steps(self, z: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        x, log_det = self._points("z", z), z.new_zeros(len(z))
+        yield x, log_det
+        for i in range(len(self.networks)):
+            s, t = self._condition(i, x)
+            x, log_det = x * torch.exp(s) + t, log_det + s.sum(1)
+            yield x, log_det
+        if self.log_scale is not None:
+            yield x * torch.exp(self.log_scale), log_det + self.log_scale.sum()
+
+    def _condition(self, i: int, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return s and t of layer i, [n, d] each, with 0 at the kept entries."""
+        kept = self.mask[i]
+        out = self.networks[i](x * kept)
+        if self.log_scale is not None:
+            return torch.zeros_like(x), out * (1 - kept)
+        raw_s, t = out.chunk(2, dim=1)
+        return BOUND * torch.tanh(raw_s / BOUND) * (1 - kept), t * (1 - kept)
+
+    def _points(self, name: str, x: Tensor) -> Tensor:
+        if x.ndim != 2 or x.shape[1] != self.d or len(x) == 0:
+            raise ValueError(f"{name}: expected shape [n, {self.d}] with n at least 1, got {tuple(x.shape)}")
+        return x
+
+
+class Step(NamedTuple):
+    """One training step: its number, from 1, and the loss in nats on its batch, before the weights changed."""
+
+    step: int
+    loss: float
+
+
+def fit(
+    flow: CouplingFlow,
+    data: Data,
+    *,
+    steps: int = 3000,
+    batch: int = 512,
+    lr: float = 3e-3,
+    generator: torch.Generator,
+) -> Iterator[Step]:
+    """Train the flow in place by maximum likelihood, statement `mle-is-kl`, and yield after each step.
+
+    Adam with a cosine decay of the learning rate to 0; gradients longer than 1 are cut to that length. The loss
+    is -mean log p over the batch, and its lowest possible expectation is the entropy of the data's law.
+
+    Args:
+        flow: what to train.
+        data: samples [n, d], from which batches are drawn with replacement, or a callable
+            (n, generator) -> [n, d] that gives fresh samples.
+        steps: number of steps.
+        batch: samples in each.
+        lr: learning rate at the start.
+        generator: source of the batches.
+
+    Raises:
+        ValueError: if a number is not positive or the data do not fit the flow.
+        FloatingPointError: if the loss is not finite.
+
+    >>> flow = CouplingFlow(layers=2, hidden=8, generator=torch.Generator().manual_seed(0))
+    >>> normal = lambda n, generator: torch.randn(n, 2, generator=generator)
+    >>> [step.step for step in fit(flow, normal, steps=2, generator=torch.Generator().manual_seed(1))]
+    [1, 2]
+    """
+    _check.count("steps", steps), _check.count("batch", batch), _check.positive("lr", lr)
+    draw = data if callable(data) else _draw_from(flow._points("data", data))
+    optimizer = torch.optim.Adam(flow.parameters(), lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    return (Step(i, _update(flow, draw(batch, generator), optimizer, schedule)) for i in range(1, steps + 1))
+
+
+def bijections(flow: CouplingFlow) -> list[Bijection]:
+    """Return the NumPy twin, layer by layer, in float64.
+
+    >>> flow = CouplingFlow(layers=3, generator=torch.Generator().manual_seed(0))
+    >>> len(bijections(flow))
+    3
+    """
+    return flow_from_arrays(to_arrays(flow))
+
+
+def to_arrays(flow: CouplingFlow) -> dict[str, np.ndarray]:
+    """Return the weights as plain arrays, as ``teachkit.coupling.flow_from_arrays`` reads them.
+
+    >>> sorted(to_arrays(CouplingFlow(generator=torch.Generator().manual_seed(0))))
+    ['W0', 'W1', 'W2', 'b0', 'b1', 'b2', 'bound', 'mask']
+    """
+    stacked = {
+        name: torch.stack([getattr(network[2 * j], kind) for network in flow.networks])
+        for j in range(_DEPTH)
+        for name, kind in ((f"W{j}", "weight"), (f"b{j}", "bias"))
+    }
+    last = {"bound": torch.tensor(BOUND)} if flow.log_scale is None else {"log_scale": flow.log_scale}
+    return {name: x.detach().cpu().numpy().copy() for name, x in {"mask": flow.mask, **stacked, **last}.items()}
+
+
+def from_arrays(arrays: Mapping[str, ArrayLike]) -> CouplingFlow:
+    """Undo ``to_arrays``: return the flow with these weights, in their precision.
+
+    Raises:
+        ValueError: if an array is missing or the masks or the bound are not those of ``CouplingFlow``.
+
+    >>> flow = CouplingFlow(layers=3, generator=torch.Generator().manual_seed(0))
+    >>> np.array_equal(to_arrays(from_arrays(to_arrays(flow)))["W1"], to_arrays(flow)["W1"])
+    True
+    """
+    arrays = {name: torch.as_tensor(np.asarray(x)) for name, x in arrays.items()}
+    needed = {"mask", *(f"{kind}{j}" for j in range(_DEPTH) for kind in "Wb")}
+    if missing := needed - arrays.keys():
+        raise ValueError(f"arrays: missing {', '.join(sorted(missing))}")
+    (layers, hidden, d), additive = arrays["W0"].shape, "log_scale" in arrays
+    flow = CouplingFlow(d, layers, hidden, additive=additive, generator=torch.Generator(), dtype=arrays["W0"].dtype)
+    if not torch.equal(arrays["mask"], flow.mask) or float(arrays.get("bound", BOUND)) != BOUND:
+        raise ValueError(f"arrays: expected alternating masks and the bound {BOUND}")
+    with torch.no_grad():
+        for i, network in enumerate(flow.networks):
+            for j in range(_DEPTH):
+                network[2 * j].weight.copy_(arrays[f"W{j}"][i])
+                network[2 * j].bias.copy_(arrays[f"b{j}"][i])
+        if additive:
+            flow.log_scale.copy_(arrays["log_scale"])
+    return flow
+
+
+def save_npz(flow: CouplingFlow, path: Path | str) -> None:
+    """Write ``to_arrays`` to an .npz file, which appears whole or not at all."""
+    path = Path(path)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    np.savez_compressed(temporary, **to_arrays(flow))
+    temporary.replace(path)
+
+
+def _network(sizes: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> nn.Sequential:
+    """Return tanh layers with weights of variance 1 / (inputs) and a last layer of zeros."""
+    modules: list[nn.Module] = []
+    for fan_in, fan_out in pairwise(sizes):
+        linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype)  # nn.Linear draws from the global state
+        for parameter in (linear.weight, linear.bias):
+            nn.init.normal_(parameter, std=fan_in**-0.5, generator=generator)
+        modules += [linear, nn.Tanh()]
+    nn.init.zeros_(modules[-2].weight), nn.init.zeros_(modules[-2].bias)
+    return nn.Sequential(*modules[:-1])
+
+
+def _draw_from(samples: Tensor) -> Callable[[int, torch.Generator], Tensor]:
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        return samples[torch.randint(len(samples), (n,), generator=generator, device=generator.device)]
+
+    return draw
+
+
+def _update(
+    flow: CouplingFlow, x: Tensor, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
+) -> float:
+    loss = -flow.log_prob(x).mean()
+    if not torch.isfinite(loss):
+        raise FloatingPointError(f"the loss is {loss.item()}: lower lr, or check the data")
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(flow.parameters(), _CLIP)
+    optimizer.step()
+    schedule.step()
+    return loss.item()
