@@ -61,7 +61,7 @@ def visit(browser, site):
     """A function that opens a page of the book: ``visit("search.html", theme="dark", width=375)``."""
     contexts = []
 
-    def open_page(path, *, theme="light", width=1280, scripts=True):
+    def open_page(path, *, theme="light", width=1280, scripts=True, status=200):
         context = browser.new_context(
             viewport={"width": width, "height": HEIGHT},
             color_scheme=theme,
@@ -71,7 +71,8 @@ def visit(browser, site):
         contexts.append(context)
         seen = Visit(context.new_page())
         record(seen)
-        seen.page.goto(site + path, wait_until="load")
+        answer = seen.page.goto(site + path, wait_until="load")
+        assert answer.status == status, f"{path}: {answer.status}"
         if scripts:
             seen.settle()
         return seen
