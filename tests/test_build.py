@@ -150,6 +150,12 @@ def test_missing_tool_is_named(book, monkeypatch):
         builder.build(book)
 
 
+def test_page_without_a_file_is_named(book):
+    (book / "chapters/second.md").unlink()
+    with pytest.raises(builder.BuildError, match=r"no Markdown file: chapters/second$"):
+        builder.build(book)
+
+
 def test_page_counts_as_written_when_it_is_new_or_younger_than_its_source(book):
     name, page = "chapters/intro", book / "_build/html/chapters/intro.html"
     assert not builder.is_written(book, name, start=0.0)

@@ -59,6 +59,8 @@ def build(root: Path, *, processes: int = 2) -> None:
     require("jupyter_book")
     start = time.time()
     names = page_names(root)
+    if absent := [name for name in names if not source(root, name).exists()]:
+        raise BuildError("these pages of _toc.yml have no Markdown file: " + ", ".join(absent))
     os.environ.update(ENVIRONMENT, IPYTHONDIR=str(root / "_build/.ipython"))
     drop_stale(root)
     run_chapters(root, names, processes)
