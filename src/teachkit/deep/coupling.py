@@ -161,7 +161,7 @@ def fit(
     """
     _check.count("steps", steps), _check.count("batch", batch), _check.positive("lr", lr)
     draw = data if callable(data) else _draw_from(flow._points("data", data))
-    optimizer = torch.optim.Adam(flow.parameters(), lr)
+    optimizer = torch.optim.Adam(flow.parameters(), lr, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     return (Step(i, _update(flow, draw(batch, generator), optimizer, schedule)) for i in range(1, steps + 1))
 
