@@ -1,0 +1,1 @@
+"""The library against its peers on the same work: ``python -m benchmarks``."""

@@ -1,0 +1,210 @@
+"""Newton's method: the derivatives against torch.func, memory, and the way to the optimum against other methods.
+
+Each peer runs in a process of its own, and only one of them works at a time. Times are means over blocks of
+calls; the peers take turns, block by block, for several rounds. A ratio is taken within each round; its
+median over the rounds and its spread (half the distance between the quartiles) are recorded. Each peer gets
+one thread and two, and is judged by its better time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teachkit.book.manifest import describe, write_result
+
+ROOT = Path(__file__).parents[1]
+METHODS = ("newton", "gradient_ascent", "adam", "bfgs", "trust_exact")
+THREADS = (1, 2)
+_PAUSE = 0.05  # seconds; torch's threads spin for a while after their last work
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is measured.
+
+    Attributes:
+        n: samples in the batch.
+        rounds: rounds of blocks.
+        block: least seconds in a block.
+        memory_n: batch sizes at which memory is measured.
+    """
+
+    n: int = 100_000
+    rounds: int = 11
+    block: float = 0.2
+    memory_n: tuple[int, ...] = (250_000, 500_000, 1_000_000)
+
+
+QUICK = Config(n=2000, rounds=2, block=0.01, memory_n=(1000, 10_000))
+
+
+class Peer:
+    """A process that times its tasks when asked."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def ask(self, request: str) -> Any:
+        """Return the answer to a request.
+
+        Raises:
+            RuntimeError: if the process has died; its error is on standard error.
+        """
+        self._process.stdin.write(request + "\n")
+        self._process.stdin.flush()
+        if not (line := self._process.stdout.readline()):
+            raise RuntimeError(f"the peer {self._process.args[3:]} has died")
+        return json.loads(line)
+
+
+@contextmanager
+def started(name: str, config: Config, threads: int) -> Iterator[Peer]:
+    """Start a peer with so many threads, and end it."""
+    command, pipe = _command(name, config.n, config.block), subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=_environment(threads), stdin=pipe, stdout=pipe, text=True) as process:
+        yield Peer(process)
+        process.stdin.close()
+
+
+def derivative_metrics(config: Config) -> dict[str, Any]:
+    """Return the times of value, gradient and Hessian in milliseconds, and the ratios.
+
+    Raises:
+        RuntimeError: if the peers disagree on a number.
+    """
+    with ExitStack() as stack:
+        peers = {
+            (name, threads): stack.enter_context(started(name, config, threads))
+            for name in ("teachkit", "torch")
+            for threads in THREADS
+        }
+        _agree([peer.ask("values all") for peer in peers.values()])
+        tasks = [(*key, task) for key in peers for task in ("all", "hessian")]
+        times = _take_turns({task: (peers[task[:2]], task[2]) for task in tasks}, config.rounds)
+    return {
+        "speedup_over_torch_func": _speedup(times, "all"),
+        "speedup_over_torch_hessian_alone": _speedup(times, "hessian"),
+        **{f"ms_{name}_{task}_threads_{threads}": _spread(1e3 * t) for (name, threads, task), t in times.items()},
+    }
+
+
+def memory_metrics(config: Config) -> dict[str, float]:
+    """Return the peak memory in MB of a run of Newton's method, each batch size in a fresh process.
+
+    ``peak_memory_mb`` is the whole process, ``peak_arrays_mb`` the arrays alone, the batch among them.
+    """
+    out = {}
+    for n in config.memory_n:
+        done = subprocess.run(_command("memory", n, 0), cwd=ROOT, env=_environment(1), capture_output=True, check=True)
+        peak = json.loads(done.stdout)
+        out[f"peak_memory_mb_{_power(n)}"] = round(peak["resident"], 1)
+        out[f"peak_arrays_mb_{_power(n)}"] = round(peak["arrays"], 1)
+    return out
+
+
+def method_metrics(config: Config) -> dict[str, Any]:
+    """Return each method's iterations, time and last gradient norm, from theta = 0 on the banana.
+
+    ``time_ratio`` is its time over that of Newton's method. Every method pays for the Hessian, wanted or not.
+    """
+    with started("methods", config, 1) as peer:
+        ends = {name: peer.ask(f"values {name}") for name in METHODS}
+        times = _take_turns({name: (peer, name) for name in METHODS}, config.rounds)
+    out: dict[str, Any] = {}
+    for name, (iterations, gradient_norm) in ends.items():
+        out[f"iterations_{name}"] = iterations
+        out[f"gradient_norm_{name}"] = gradient_norm
+        out[f"ms_{name}"] = _spread(1e3 * times[name])
+        out[f"time_ratio_{name}"] = _spread(times[name] / times["newton"])
+    return out
+
+
+def table(metrics: dict[str, Any]) -> str:
+    """Return the metrics as lines of text.
+
+    >>> print(table({"load": 0.5, "ratio": {"mean": 30.0, "spread": 1.0, "n": 9}}))
+    load   0.5
+    ratio  30 +- 1
+    """
+    width = max(map(len, metrics))
+    return "\n".join(f"{name:{width}}  {_shown(value)}" for name, value in metrics.items())
+
+
+def main() -> None:
+    """Measure, print a table, and write ``results/newton_bench``."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "newton_bench")
+    arguments = parser.parse_args()
+    config, start = QUICK if arguments.quick else Config(), time.perf_counter()
+    metrics = {"load_average_before": round(os.getloadavg()[0], 2)}
+    for part in (derivative_metrics, memory_metrics, method_metrics):
+        metrics |= part(config)
+    print(table(metrics))
+    seconds = round(time.perf_counter() - start, 1)
+    write_result(arguments.out, describe("newton_bench", asdict(config), [0], metrics, seconds))
+
+
+def _command(name: str, n: int, block: float) -> list[str]:
+    return [sys.executable, "-m", "benchmarks._worker", name, str(n), str(block)]
+
+
+def _environment(threads: int) -> dict[str, str]:
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return {**os.environ, **dict.fromkeys(names, str(threads))}
+
+
+def _agree(answers: list[list[Any]]) -> None:
+    for answer in answers[1:]:
+        for ours, theirs in zip(answers[0], answer, strict=True):
+            if not np.allclose(ours, theirs, rtol=1e-10, atol=1e-12):
+                raise RuntimeError(f"the peers disagree: {ours} and {theirs}")
+
+
+def _take_turns(tasks: Mapping[Any, tuple[Peer, str]], rounds: int) -> dict[Any, np.ndarray]:
+    """Return seconds a call, [rounds], by task; a pause lets the last one's threads fall asleep."""
+    times: dict[Any, list[float]] = {key: [] for key in tasks}
+    for _ in range(rounds):
+        for key, (peer, task) in tasks.items():
+            time.sleep(_PAUSE)
+            times[key].append(peer.ask(task))
+    return {key: np.array(values) for key, values in times.items()}
+
+
+def _speedup(times: Mapping[tuple[str, int, str], np.ndarray], task: str) -> dict[str, float]:
+    ours, theirs = (min((times[name, t, task] for t in THREADS), key=np.median) for name in ("teachkit", "torch"))
+    return _spread(theirs / ours)
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    return {"mean": float(middle), "spread": float(high - low) / 2, "n": len(values)}
+
+
+def _power(n: int) -> str:
+    """Return 1000000 as "1e6" and 250000 as "250e3".
+
+    >>> _power(1_000_000), _power(250_000)
+    ('1e6', '250e3')
+    """
+    return f"{n // 10**6}e6" if n % 10**6 == 0 else f"{n // 1000}e3"
+
+
+def _shown(value: Any) -> str:
+    return f"{value['mean']:.4g} +- {value['spread']:.2g}" if isinstance(value, dict) else f"{value:.4g}"
+
+
+if __name__ == "__main__":
+    main()
