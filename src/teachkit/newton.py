@@ -25,7 +25,7 @@ from teachkit.trust_region import Model, judge, step_within
 
 _U_POWER = np.array([1, 1, 0, 0, 0])  # k_i for a, b, c, d, e
 _Z_POWER = np.array([1, 0, 1, 0, 2])  # p_i
-Along = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray | float, np.ndarray, np.ndarray | float]]
+Along = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarray | float]]
 _BLOCK = 10_000  # samples at a time: the rows of a block stay in the cache, the memory constant
 
 
@@ -242,24 +242,29 @@ def _fill(
     V[1] = z[:, 0]
     for p in range(2, len(V)):
         np.multiply(V[p - 1], V[1], out=V[p])
-    s, x2 = coefficients @ V  # x2 without its part u so far
-    u = np.exp(s, out=R[1])
+    np.matmul(coefficients, V, out=R[1:3])  # s and t, in the places of u and u^2: a new array would leave the cache
+    u = np.exp(R[1], out=R[1])
     u *= z[:, 1]
-    x2 += u
-    log_p, R[3], h = along(V[1], x2)
+    R[2] += u  # now x2
+    log_p, g, h = along(V[1], R[2], R[3])
     np.multiply(u, u, out=R[2])
-    np.multiply(R[3], u, out=R[4])
-    return np.sum(log_p), h
+    np.multiply(g, u, out=R[4])
+    return log_p, h
 
 
 def _along_second(target: SmoothLaw) -> Along:
-    """Return (x1, x2) -> log p and its first two derivatives along x2, from a law's full score and Hessian."""
+    """Return ``along_second`` of a law that has none, from its log-density, full score and Hessian.
 
-    def along(x1: np.ndarray, x2: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        x = np.stack([x1, x2], axis=1)
+    (x1, x2, out) -> the sum of log p, and its first derivatives along x2, in out, and second ones.
+    """
+
+    def along(x1: np.ndarray, x2: np.ndarray, out: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | float]:
         if not np.isfinite(x2).all():
-            return (np.full(len(x), np.nan),) * 3
-        return target.log_prob(x), target.score(x)[:, 1], target.hessian(x)[:, 1, 1]
+            out[:] = np.nan
+            return np.nan, out, np.nan
+        x = np.stack([x1, x2], axis=1)
+        out[:] = target.score(x)[:, 1]
+        return float(target.log_prob(x).sum()), out, target.hessian(x)[:, 1, 1]
 
     return along
 

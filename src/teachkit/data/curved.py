@@ -50,16 +50,18 @@ class Banana:
         out[:, 0, 1] = out[:, 1, 0] = -2 * self.curvature * x1
         return out
 
-    def along_second(self, x1: np.ndarray, x2: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return log p and its first and second derivatives along x2, for coordinates [n]: what Newton needs."""
-        squared = x1 * x1
-        minus_y2 = squared * -self.curvature
+    def along_second(
+        self, x1: np.ndarray, x2: np.ndarray, out: np.ndarray | None = None
+    ) -> tuple[float, np.ndarray, float]:
+        """Return the sum of log p, and its first, [n], and second derivatives along x2: all that Newton needs.
+
+        The coordinates are [n] each; the first derivatives are written to ``out`` if it is given.
+        """
+        minus_y2 = np.multiply(x1, -self.curvature, out=out)
+        minus_y2 *= x1
         minus_y2 -= x2
-        log_p = minus_y2 * minus_y2
-        log_p += squared
-        log_p *= -0.5
-        log_p -= LOG_2PI
-        return log_p, minus_y2, -1.0
+        total = -0.5 * (np.dot(x1, x1) + np.dot(minus_y2, minus_y2)) - x1.size * LOG_2PI
+        return float(total), minus_y2, -1.0
 
     def _unbend(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         x = _check.points("x", x, 2)
