@@ -20,7 +20,7 @@ export default function build(stage, data) {
 
   function draw({ method, b, d, k }) {
     const run = data.runs[method][startIndex(data.starts, b, d)];
-    const shown = run.iterates.slice(0, k + 1);
+    const shown = run.iterates.slice(0, k + 1).map(unpack);
     drawPath(plane, shown);
     place([b, d]);
     body.replaceChildren(...shown.map(tableRow));
@@ -36,6 +36,8 @@ export default function build(stage, data) {
 export const startIndex = ({ b, d }, startB, startD) => nearest(b, startB) * d.length + nearest(d, startD);
 
 const nearest = (values, value) => values.reduce((best, v, i) => (Math.abs(v - value) < Math.abs(values[best] - value) ? i : best), 0);
+
+const unpack = ([step, b, d, value, gradient, digits]) => ({ step, b, d, value, gradient, digits });
 
 const position = ({ b, d }) => [b, d];
 
@@ -67,25 +69,20 @@ function table(parent) {
 
 function tableRow({ step, value, gradient, digits }, index) {
   const row = document.createElement("tr");
-  const texts = [step, compact(value), compact(gradient), digits === null ? "–" : show(digits, 1)];
+  const texts = [step, compact(value), compact(gradient), show(digits, 1)];
   html(row, "th", { scope: "row", textContent: index });
   for (const textContent of texts) html(row, "td", { textContent });
   return row;
 }
 
-/** Six digits for ordinary numbers, powers of ten for the rest. */
-function compact(value) {
-  if (value === null) return "not finite";
-  const size = Math.abs(value);
-  const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(1) : value.toFixed(4);
-  return text.replaceAll("-", "\u2212").replace("e+", "e");
-}
+/** A recorded number; JSON has null for what is not finite. */
+const compact = (value) => (value === null ? "not finite" : show(value, 4, 1e-3));
 
 /** The readout: where the path stands, whether it left the picture, and how the run ended. */
 export function sentence(plane, run, shown, k) {
   const last = shown.at(-1);
-  const digits = last.digits === null ? "" : `, ${show(last.digits, 1)} correct digits`;
-  const parts = [`Iteration ${shown.length - 1} of ${run.iterates.length - 1}: b = ${show(last.b)}, d = ${show(last.d)}${digits}.`];
+  const where = `b = ${show(last.b)}, d = ${show(last.d)}, ${show(last.digits, 1)} correct digits`;
+  const parts = [`Iteration ${shown.length - 1} of ${run.iterates.length - 1}: ${where}.`];
   const away = shown.findIndex((iterate) => !plane.contains(position(iterate)));
   if (away >= 0) parts.push(`Iteration ${away} is outside the picture: b = ${show(shown[away].b, 1)}, d = ${show(shown[away].d, 1)}.`);
   if (k >= run.iterates.length - 1) parts.push(run.end);

@@ -21,8 +21,12 @@ export function html(parent, tag, properties = {}) {
   return node;
 }
 
-/** A number for people: the minus sign is a minus sign, not a hyphen. */
-export const show = (x, digits = 2) => (Object.is(+x.toFixed(digits), -0) ? 0 : x).toFixed(digits).replace("-", "\u2212");
+/** A number for people: a true minus sign, no "-0.00", and powers of ten for what is huge or below `tiny`. */
+export function show(x, digits = 2, tiny = 0) {
+  const size = Math.abs(x);
+  const text = size >= 1e5 || (size > 0 && size < tiny) ? x.toExponential(1) : x.toFixed(digits);
+  return (Number(text) === 0 ? (0).toFixed(digits) : text).replace("e+", "e").replaceAll("-", "\u2212");
+}
 
 export class Plane {
   /**

@@ -6,6 +6,16 @@ a notebook, ipywidgets that redraw the same plot; without ipywidgets, the static
 
 from teachkit.widgets._coupling import coupling, draw_coupling, kl_to_banana
 from teachkit.widgets._frames import frames
+from teachkit.widgets._newton import draw_newton, newton
 from teachkit.widgets._pushforward import draw_pushforward, pushforward
 
-__all__ = ["coupling", "draw_coupling", "draw_pushforward", "frames", "kl_to_banana", "pushforward"]
+__all__ = [
+    "coupling",
+    "draw_coupling",
+    "draw_newton",
+    "draw_pushforward",
+    "frames",
+    "kl_to_banana",
+    "newton",
+    "pushforward",
+]

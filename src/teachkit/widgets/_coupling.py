@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from teachkit import plots
 from teachkit.data import banana
 from teachkit.newton import forward
 from teachkit.widgets._page import Plot, Slider, present
-from teachkit.widgets._pushforward import apply, fill_cells, grid_cells, normal_density
+from teachkit.widgets._pushforward import shade
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,29 +77,31 @@ def kl_to_banana(a: float, b: float, c: float, d: float, e: float = 0.0) -> floa
 
 
 def draw_coupling(a: float, b: float, c: float, d: float, e: float) -> Figure:
-    """Return the static picture: the flow over its target (left), s and t (right)."""
+    """Return the static picture: the flow over its target (left), s and t (right).
+
+    >>> draw_coupling(0, 0, 0, -0.1, 0).axes[0].get_title()
+    'flow and target, KL 0.0100 nats'
+    """
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6), layout="constrained")
     plt.close(figure)
     _draw_flow(left, np.array([a, b, c, d, e]))
     z1 = np.linspace(-2, 2, 81)
-    right.plot(z1, a * z1 + b, "C0", label="s")
-    right.plot(z1, c * z1 + d + e * z1**2, "C1--", label="t")
+    right.plot(z1, a * z1 + b, color=plots.COLORS["blue"], label="s")
+    right.plot(z1, c * z1 + d + e * z1**2, "--", color=plots.COLORS["orange"], label="t")
     right.set(xlabel="z₁", ylim=(-3, 3), title="s and t")
     right.legend()
     return figure
 
 
 def _draw_flow(ax: Axes, theta: np.ndarray) -> None:
-    cells, centres = grid_cells(3.0, 20)
-    density = normal_density(centres) * np.exp(-(theta[0] * centres[:, 0] + theta[1]))
-    fill_cells(ax, apply(lambda z: forward(theta, z), cells), density * 2 * np.pi)
-    x = np.stack(np.meshgrid(*2 * [np.linspace(-4, 4, 121)]), -1)
-    # The levels at 0.5, 1, ..., 3 standard deviations; log p is -r^2/2 - log 2 pi there.
-    levels = -0.5 * np.arange(3.0, 0.0, -0.5) ** 2 - np.log(2 * np.pi)
-    log_prob = banana().log_prob(x.reshape(-1, 2)).reshape(x.shape[:2])
-    ax.contour(x[..., 0], x[..., 1], log_prob, levels, colors="0.3", linewidths=0.8, linestyles="solid")
-    kl = kl_to_banana(*theta)
-    ax.set(title=f"flow and target, KL {kl:.4f} nats", xlabel="x₁", ylabel="x₂", xlim=(-4, 4), ylim=(-4, 4))
-    ax.set_aspect("equal")
+    def layer(z: np.ndarray) -> np.ndarray:
+        return forward(theta, z)
+
+    shade(ax, layer, lambda z: np.exp(theta[0] * z[:, 0] + theta[1]), half=3.0, peak=0.16)
+    plots.warped_grid(ax, layer, (-3, 3, -3, 3), lines=13)
+    # log p is -r^2 / 2 below its top: the lines at 0.5, 1, ..., 3 standard deviations.
+    plots.contours(ax, banana().log_prob, levels=-0.5 * np.arange(0.5, 3.1, 0.5) ** 2, color=plots.COLORS["ink"], n=81)
+    ax.set(title=f"flow and target, KL {kl_to_banana(*theta):.4f} nats", xlabel="x₁", ylabel="x₂")
+    ax.set(xlim=(-4, 4), ylim=(-4, 4))

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,6 +58,10 @@ class Choice:
     label: str
     options: Mapping[str, str]
     value: str
+
+    def __post_init__(self) -> None:
+        if self.value not in self.options:
+            raise ValueError(f"{self.key}: expected one of {', '.join(self.options)}, got {self.value!r}")
 
     def spec(self) -> dict[str, Any]:
         """Return what the page's JavaScript needs to build it."""
@@ -108,7 +113,9 @@ class Page:
     def html(self) -> str:
         """Return the element that ``figures.mjs`` looks for."""
         # "</" would end the script element early, wherever it stands in the data.
-        payload = json.dumps(self.data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
+        payload = json.dumps(self.data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(
+            "</", "<\\/"
+        )
         return (
             f'<div class="tk-interactive" data-figure="{html.escape(self.name)}">'
             f'<div class="tk-static">{self.picture}<p class="tk-note">{html.escape(self.note)}</p></div>'
@@ -181,11 +188,12 @@ def image(source: str, size: tuple[int, int], alt: str) -> str:
 
 
 def picture_source(figure: Figure) -> tuple[str, tuple[int, int]]:
-    """Return the figure as a data address, SVG or PNG, whichever is smaller, and its size in CSS pixels."""
-    svg, png = _encode(figure, "svg"), _encode(figure, "png")
-    kind, data = ("svg+xml", svg) if len(svg) <= len(png) else ("png", png)
+    """Return the figure as a data address, SVG or PNG, whichever is shorter, and its size in CSS pixels."""
+    # SVG as text, not in base 64: servers compress text well.
+    svg = "data:image/svg+xml," + quote(_encode(figure, "svg"), safe=" !$'()*+,-./:;=@_{}")
+    png = "data:image/png;base64," + base64.b64encode(_encode(figure, "png")).decode()
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}", (width, height)
+    return min(svg, png, key=len), (width, height)
 
 
 def _encode(figure: Figure, kind: str) -> bytes:
@@ -195,5 +203,5 @@ def _encode(figure: Figure, kind: str) -> bytes:
     # A fixed salt and no date: the same figure gives the same bytes, so a rebuilt page does not change.
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     with mpl.rc_context({"svg.hashsalt": "teachkit", "svg.fonttype": "path"}):
-        figure.savefig(out, format=kind, dpi=192, transparent=True, metadata=metadata)
+        figure.savefig(out, format=kind, dpi=144, transparent=True, metadata=metadata)
     return out.getvalue()
