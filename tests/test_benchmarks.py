@@ -1,0 +1,82 @@
+import json
+import subprocess
+import sys
+import tracemalloc
+from collections import deque
+
+import numpy as np
+import pytest
+
+from benchmarks import newton as bench
+from teachkit.data import banana
+from teachkit.newton import newton
+
+
+@pytest.fixture(scope="module")
+def metrics(root, tmp_path_factory):
+    """What a quick benchmark wrote."""
+    out = tmp_path_factory.mktemp("quick") / "newton_bench"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--out", str(out)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((out / "result.json").read_text())
+    assert all(name in done.stdout for name in manifest["metrics"])
+    return manifest["metrics"]
+
+
+def test_ratios_are_those_of_the_times(metrics):
+    for task, name in (("all", "speedup_over_torch_func"), ("hessian", "speedup_over_torch_hessian_alone")):
+        ours, theirs = (
+            min(metrics[f"ms_{peer}_{task}_threads_{threads}"]["mean"] for threads in bench.THREADS)
+            for peer in ("teachkit", "torch")
+        )
+        # Of two rounds, the median of ratios and the ratio of medians may differ.
+        assert metrics[name]["mean"] == pytest.approx(theirs / ours, rel=0.5)
+        assert metrics[name]["n"] == bench.QUICK.rounds
+        assert metrics[name]["mean"] > 3
+
+
+def test_every_method_is_measured(metrics):
+    assert metrics["time_ratio_newton"] == {"mean": 1.0, "spread": 0.0, "n": bench.QUICK.rounds}
+    for name in bench.METHODS:
+        assert metrics[f"iterations_{name}"] >= metrics["iterations_newton"]
+        assert metrics[f"gradient_norm_{name}"] < 1e-8
+
+
+def test_memory_of_a_run_does_not_depend_on_the_batch():
+    def beside_the_batch(n):
+        z = np.random.default_rng(0).standard_normal((n, 2))
+        tracemalloc.start()
+        deque(newton(np.zeros(4), z, banana()), maxlen=1)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    small, large = beside_the_batch(20_000), beside_the_batch(200_000)
+    assert large < 1.1 * small < 2e6
+
+
+@pytest.mark.parametrize("off", [1e-6, np.nan])
+def test_peers_must_agree(off):
+    answer = [-2.8, [0.1, 0.2], [[1.0, 2.0], [2.0, 3.0]]]
+    bench._agree([answer, answer])
+    with pytest.raises(RuntimeError, match="the peers disagree"):
+        bench._agree([answer, [-2.8, [0.1, 0.2], [[1.0, 2.0], [2.0, 3.0 + off]]]])
+
+
+def test_ratio_takes_the_better_thread_count_of_each_peer():
+    times = {
+        ("teachkit", 1, "all"): np.array([1.0, 1.0, 1.0]),
+        ("teachkit", 2, "all"): np.array([4.0, 4.0, 4.0]),
+        ("torch", 1, "all"): np.array([50.0, 50.0, 50.0]),
+        ("torch", 2, "all"): np.array([30.0, 20.0, 40.0]),
+    }
+    assert bench._speedup(times, "all") == {"mean": 30.0, "spread": 5.0, "n": 3}
+
+
+def test_a_peer_that_dies_is_reported(root):
+    with (
+        pytest.raises(RuntimeError, match="has died"),
+        bench.started("teachkit", bench.QUICK, 1) as peer,
+    ):
+        peer.ask("no such task")
