@@ -119,7 +119,7 @@ def test_marks_and_table_follow_the_tests(book):
     assert book.marks()[0] == "Checked by 1 test (2 cases), last run failed"
     rows = [[cell.get_text(" ", strip=True) for cell in row.select("th, td")] for row in laws_rows(book)]
     assert rows == [
-        ["Theorem 1 (Branches of \\(z^2\\) )", "tests/test_fold.py::test_fold (2 cases)", "failed"],
+        ["Theorem 1 (Branches of \\(z^2\\) )", "tests/test_fold.py test_fold (2 cases)", "failed"],
         ["Definition 1 (No test can tell)", "", "not checkable by a test"],
     ]
     summary = "2 statements: 1 failed, 1 not checkable by a test. The tests last ran on 2026-01-02 at 03:04."

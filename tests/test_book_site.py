@@ -58,6 +58,7 @@ PAGE = """<!DOCTYPE html>
 <button aria-label="Search"><span>Search</span></button>
 <button aria-label="Open it"><span>More</span></button>
 <details><summary aria-label="Toggle hidden content"><p>Show code</p></summary></details>
+<div class="citation-list" role="list"><div role="doc-biblioentry">A book.</div></div>
 <a target="_blank" href="https://example.org">out</a>
 <pre>a  &lt; b
   c</pre>
@@ -72,6 +73,7 @@ def test_the_repairs_of_a_page():
     assert not page.select_one("i.theme-switch").has_attr("title")
     assert [x["aria-label"] for x in page.select("button")] == ["Color mode", "Search", "More: Open it"]
     assert not page.select_one("summary").has_attr("aria-label")
+    assert page.select_one(".citation-list > div")["role"] == "listitem"
     assert page.select_one("a[target]")["rel"] == ["noopener"]
 
 
