@@ -218,7 +218,8 @@ def _moments(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> tuple[float
     """Return the means over z of log p, of z1^p, [P], of g u^k z1^p, [2, P], and of h u^k z1^p, [3, P]."""
     along = getattr(target, "along_second", None) or _along_second(target)
     coefficients = _coefficients(theta)
-    powers, factors = np.ones((coefficients.shape[1], _BLOCK)), np.ones((5, _BLOCK))
+    size = min(_BLOCK, len(z))
+    powers, factors = np.ones((coefficients.shape[1], size)), np.ones((5, size))
     log_p, plain, curved = 0.0, np.zeros((5, len(powers))), np.zeros((3, len(powers)))
     with np.errstate(over="ignore", invalid="ignore"):
         for i in range(0, len(z), _BLOCK):
