@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -27,17 +28,8 @@ def sentence(law: Law | None, stale: bool) -> str:
     return f"{verb} by {_counted(len(law.tests), 'test')}{_cases(law)}, {_ending(law.outcome, stale)}"
 
 
-def outcome_words(outcome: str, stale: bool) -> str:
-    """Return an outcome for the table.
-
-    >>> outcome_words("passed", stale=True)
-    'passed, on an earlier version of the code'
-    """
-    return outcome + (_EARLIER if stale and outcome != "not run" else "")
-
-
 def _ending(outcome: str, stale: bool) -> str:
-    return "not run yet" if outcome == "not run" else f"last run {outcome_words(outcome, stale)}"
+    return "not run yet" if outcome == "not run" else f"last run {outcome}{_EARLIER if stale else ''}"
 
 
 def _cases(law: Law) -> str:
@@ -84,9 +76,9 @@ def _summary(rows: list[Statement], evidence: Evidence) -> str:
 
 def _row(app: Sphinx, docname: str, statement: Statement, evidence: Evidence) -> nodes.row:
     law = evidence.laws.get(statement.label)
-    outcome = outcome_words(law.outcome, evidence.stale) if law else UNTESTABLE
-    tests = nodes.bullet_list("", *(_test(app, x) for x in law.tests)) if law else nodes.paragraph()
-    cells = [_entry(_link(app, docname, statement)), nodes.entry("", tests), _entry(nodes.Text(outcome))]
+    outcome = law.outcome if law else UNTESTABLE
+    tests = _tests(app, law) if law else [nodes.paragraph()]
+    cells = [_entry(_link(app, docname, statement)), nodes.entry("", *tests), _entry(nodes.Text(outcome))]
     css = law.outcome if law else "untestable"
     return nodes.row("", *cells, ids=[f"law-{statement.label}"], classes=[f"tk-{css.replace(' ', '-')}"])
 
@@ -115,9 +107,16 @@ def _title(app: Sphinx, statement: Statement) -> Iterable[nodes.Node]:
     return [child.deepcopy() for child in box[0].children]
 
 
+def _tests(app: Sphinx, law: Law) -> Iterator[nodes.Node]:
+    """Yield each test file with the list of its tests."""
+    for file, tests in groupby(law.tests, key=lambda test: test.claim.file):
+        yield nodes.paragraph("", "", nodes.literal("", file))
+        yield nodes.bullet_list("", *(_test(app, test) for test in tests))
+
+
 def _test(app: Sphinx, test: Checked) -> nodes.list_item:
     claim = test.claim
-    name: nodes.Node = nodes.literal("", f"{claim.file}::{claim.test}")
+    name: nodes.Node = nodes.literal("", claim.test)
     if repository := getattr(app.config, "teachkit_repository", ""):
         name = nodes.reference("", "", name, refuri=f"{repository}/blob/main/{claim.file}#L{claim.line}")
     cases = f" ({_counted(test.cases, 'case')})" if test.cases > 1 else ""

@@ -20,7 +20,7 @@ class TidyTemplates(BuiltinTemplateLoader):
 def tidy(html: str) -> str:
     """Return a page with the repairs of this module."""
     page = BeautifulSoup(html, "html.parser")
-    for repair in (_name_the_sidebar, _drop_thebe, _name_the_buttons, _close_off_new_windows):
+    for repair in (_name_the_sidebar, _drop_thebe, _name_the_buttons, _list_the_citations, _close_off_new_windows):
         repair(page)
     return str(page)
 
@@ -51,6 +51,12 @@ def _name_the_buttons(page: BeautifulSoup) -> None:
         shown, name = " ".join(button.get_text(" ").split()), button["aria-label"]
         if shown and shown.casefold() not in name.casefold():
             button["aria-label"] = f"{shown}: {name}"
+
+
+def _list_the_citations(page: BeautifulSoup) -> None:
+    """Make the bibliography a list of items; its own role for entries is withdrawn and not allowed in a list."""
+    for entry in page.select('.citation-list[role="list"] > [role="doc-biblioentry"]'):
+        entry["role"] = "listitem"
 
 
 def _close_off_new_windows(page: BeautifulSoup) -> None:
