@@ -108,7 +108,11 @@ def derivatives(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> Model:
     >>> derivatives([0, 0, 0, 0], [[1.0, 1.0]], banana()).gradient.round(6)
     array([-0.1, -0.1, -1.1, -1.1])
     """
-    return _derivatives(*_arguments(theta, z), target)
+    theta, z = _check.vector("theta", theta, sizes=(4, 5)), _check.points("z", z, 2, finite=False)
+    model = _derivatives(theta, z, target)
+    if not np.isfinite(model.value):  # from NaN in z, which passes through every sum, or from exp(s)
+        _check.points("z", z, 2)
+    return model
 
 
 def newton(
@@ -205,6 +209,7 @@ def _coefficients(theta: np.ndarray) -> np.ndarray:
     return out
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a trial step may send exp(s) anywhere
 def _derivatives(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> Model:
     log_p, ones, g, h = _moments(theta, z, target)
     k, p = _U_POWER[: theta.size], _Z_POWER[: theta.size]
@@ -221,15 +226,14 @@ def _moments(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> tuple[float
     size = min(_BLOCK, len(z))
     powers, factors = np.ones((coefficients.shape[1], size)), np.ones((5, size))
     log_p, plain, curved = 0.0, np.zeros((5, len(powers))), np.zeros((3, len(powers)))
-    with np.errstate(over="ignore", invalid="ignore"):
-        for i in range(0, len(z), _BLOCK):
-            part = z[i : i + _BLOCK]
-            V, R = powers[:, : len(part)], factors[:, : len(part)]
-            log_p_sum, h = _fill(V, R, coefficients, part, along)
-            log_p += log_p_sum
-            block = R @ V.T
-            plain += block
-            curved += h * block[:3] if np.ndim(h) == 0 else (h * R[:3]) @ V.T
+    for i in range(0, len(z), _BLOCK):
+        part = z[i : i + _BLOCK]
+        V, R = powers[:, : len(part)], factors[:, : len(part)]
+        log_p_sum, h = _fill(V, R, coefficients, part, along)
+        log_p += log_p_sum
+        block = R @ V.T
+        plain += block
+        curved += h * block[:3] if np.ndim(h) == 0 else (h * R[:3]) @ V.T
     return log_p / len(z), plain[0] / len(z), plain[3:] / len(z), curved / len(z)
 
 
