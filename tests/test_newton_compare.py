@@ -119,12 +119,28 @@ def test_a_method_that_stops_early_is_not_called_successful(z):
     assert rows["newton"].reached
 
 
+@pytest.mark.parametrize("theta", [[0, 0, 0, 0], [-800, -800, 0, 0], [0.1, 0.2, 0.3, 0.4, 0.5]])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("column", [0, 1])
+def test_derivatives_find_one_bad_number_in_the_batch(z, theta, bad, column):
+    z[700, column] = bad
+    for law in (banana(), ring(8)):
+        with pytest.raises(ValueError, match="z: expected finite numbers"):
+            derivatives(theta, z, law)
+
+
+def test_derivatives_of_an_overflow_are_not_an_error(z):
+    assert derivatives([800, 0, 0, 0], z, banana()).value == -np.inf
+
+
 @every_method
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
         ((np.zeros(3), np.zeros((1, 2))), {}, "theta0: expected a vector of 4 or 5 entries"),
         ((np.zeros(4), np.zeros((1, 3))), {}, "z: expected shape"),
+        ((np.zeros(4), [[np.nan, 1.0]]), {}, "z: expected finite numbers"),
+        ((np.zeros(4), [[1.0, np.inf]]), {}, "z: expected finite numbers"),
         ((np.zeros(4), np.zeros((1, 2))), {"tol": 0}, "tol: expected a finite number above 0"),
         ((np.zeros(4), np.zeros((1, 2))), {"max_iter": 0}, "max_iter: expected a whole number of at least 1"),
     ],
