@@ -25,7 +25,7 @@ export class Panel {
 
   #add(spec) {
     const id = `tk-${spec.key}-${ids++}`;
-    const row = html(this.controls, "div", { className: "tk-control" });
+    const row = html(this.controls, "div", { className: `tk-control tk-${spec.kind}` });
     html(row, "label", { htmlFor: id, textContent: spec.label });
     const input = spec.kind === "choice" ? select(row, id, spec) : range(row, id, spec);
     this.inputs.set(spec.key, { ...spec, input, output: row.querySelector("output") });
@@ -50,13 +50,6 @@ export class Panel {
   set(values) {
     this.#write(values);
     this.draw();
-  }
-
-  /** Change the upper end of a range input. */
-  setMax(key, max) {
-    const entry = this.inputs.get(key);
-    entry.input.max = max;
-    this.#write({ [key]: Math.min(this.values[key], max) });
   }
 
   /** Add a button that runs an action. */

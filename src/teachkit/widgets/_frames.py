@@ -67,4 +67,6 @@ def _film(plot: Plot, draw: Callable[[Any], Figure], values: Sequence[Any], alt:
     ]
     size = sizes.pop()
     data = {"frames": films, "width": size[0], "height": size[1]}
-    return page(plot, image(pictures[start][0], size, plot.alt), data)
+    # The style sheet reserves the pictures' room from their size.
+    style = f"--tk-width:{size[0]};--tk-height:{size[1]}"
+    return page(plot, image(pictures[start][0], size, plot.alt), data, style)

@@ -107,8 +107,8 @@ class Plot:
 class Page:
     """The HTML form: a static picture, and the data with which the page's script makes it move."""
 
-    def __init__(self, name: str, picture: str, note: str, data: Mapping[str, Any]) -> None:
-        self.name, self.picture, self.note, self.data = name, picture, note, data
+    def __init__(self, name: str, picture: str, note: str, data: Mapping[str, Any], style: str = "") -> None:
+        self.name, self.picture, self.note, self.data, self.style = name, picture, note, data, style
 
     def html(self) -> str:
         """Return the element that ``figures.mjs`` looks for."""
@@ -117,7 +117,7 @@ class Page:
             "</", "<\\/"
         )
         return (
-            f'<div class="tk-interactive" data-figure="{html.escape(self.name)}">'
+            f'<div class="tk-interactive" data-figure="{html.escape(self.name)}" style="{html.escape(self.style)}">'
             f'<div class="tk-static">{self.picture}<p class="tk-note">{html.escape(self.note)}</p></div>'
             f'<script type="application/json">{payload}</script></div>'
         )
@@ -147,11 +147,11 @@ def in_book() -> bool:
     return os.environ.get(BOOK) == "1"
 
 
-def page(plot: Plot, picture: str, data: Mapping[str, Any]) -> Page:
-    """Return the HTML form of a figure with this static picture and these data."""
+def page(plot: Plot, picture: str, data: Mapping[str, Any], style: str = "") -> Page:
+    """Return the HTML form of a figure with this static picture, these data and this style."""
     controls = [control.spec() for control in plot.controls]
     common = {"label": plot.label, "controls": controls, "presets": plot.presets}
-    return Page(plot.name, picture, plot.note, {**common, **data})
+    return Page(plot.name, picture, plot.note, {**common, **data}, style)
 
 
 def _widget(plot: Plot, ipywidgets: Any) -> Any:
