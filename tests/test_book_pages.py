@@ -143,6 +143,7 @@ def test_marks_and_rows_link_to_each_other_and_ids_are_unique(book):
         assert "proof" in intro.find(id=anchor)["class"]
     ids = [tag["id"] for tag in intro.select("[id]")]
     assert len(ids) == len(set(ids))
+    assert [word.get_text() for word in intro.select("div.tk-proof em:first-child")] == ["Proof.", "Proof."]
     assert laws.select('script[src*="mathjax"]')
 
 

@@ -81,6 +81,15 @@ def _unique_ids(doctree: nodes.document) -> None:
     boxes = (node for node in doctree.findall(nodes.admonition) if node["ids"] == ["proof"])
     for number, node in enumerate(boxes, start=1):
         node["ids"], node["classes"] = [f"tk-proof-{number}"], ["proof", "tk-proof"]
+        _emphasise(node, "Proof.")
+
+
+def _emphasise(box: nodes.Element, word: str) -> None:
+    """Set off the word that sphinx-proof puts before a proof's first sentence."""
+    first = next(box.findall(nodes.Text), None)
+    if first is not None and first.startswith(word):
+        rest = nodes.Text(first.removeprefix(word))
+        first.parent.replace(first, [nodes.emphasis("", word), rest])
 
 
 def _purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
