@@ -111,7 +111,7 @@ def test_starts_as_the_identity(additive):
     assert flow(z)[1].abs().max() == 0
 
 
-@pytest.mark.law("mle-is-kl")
+@pytest.mark.law("flow-training")
 def test_training_lowers_the_loss_towards_the_entropy():
     law = two_moons(0.1)
     x = law.sample(20_000, np.random.default_rng(0))
