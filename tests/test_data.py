@@ -46,6 +46,19 @@ def test_samples_follow_the_density(name, rng):
     assert (np.abs(counts / n - mass) < 5.5 * error).all()
 
 
+@pytest.mark.parametrize("name", PLANE)
+def test_number_of_samples_may_be_a_whole_float(name):
+    first, second = (PLANE[name].sample(n, np.random.default_rng(0)) for n in (7, 7.0))
+    assert first.shape == (7, 2)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_other_counts_may_be_whole_floats():
+    np.testing.assert_array_equal(data.ring(4.0).means, data.ring(4).means)
+    np.testing.assert_array_equal(data.grid(9.0).means, data.grid(9).means)
+    assert data.standard_normal(3.0).mean.shape == (3,)
+
+
 @pytest.mark.parametrize("name", SMOOTH)
 def test_score_and_hessian_are_derivatives(name, rng):
     law = PLANE[name]
@@ -89,6 +102,19 @@ def test_two_moons_against_adaptive_quadrature(rng):
         assert law.log_prob([[x, y]])[0] == pytest.approx(np.log(expected), abs=1e-10)
 
 
+def test_two_moons_are_sharp_down_to_the_least_std():
+    """At std 0.01 the density across the middle of an arc is a normal's over the arc's length, 2 pi for both moons."""
+    law, r = data.two_moons(0.01), 1 + 0.01 * np.linspace(-2, 2, 9)
+    across = np.exp(law.log_prob(np.stack([0 * r, r], 1)))
+    profile = np.exp(-0.5 * ((r - 1) / 0.01) ** 2) / (np.sqrt(2 * np.pi) * 0.01)
+    np.testing.assert_allclose(across, profile / (2 * np.pi), rtol=0.03)
+
+
+@pytest.mark.parametrize("method", ["log_prob", "score", "hessian"])
+def test_two_moons_have_documented_methods(method):
+    assert getattr(data.TwoMoons, method).__doc__.startswith("Return")
+
+
 def test_gaussian_against_scipy(rng):
     from scipy.stats import multivariate_normal
 
@@ -108,13 +134,20 @@ def test_mixture_far_away_underflows_without_nan():
         (lambda: data.Gaussian([0, 0], [[1, 2], [2, 1]]), "cov: expected a positive definite"),
         (lambda: data.Gaussian([0, np.nan], np.eye(2)), "mean: expected finite"),
         (lambda: data.Gaussian([0, 0], [[1, 0.5], [0, 1]]), "cov: expected a symmetric"),
+        (lambda: data.Gaussian([0, 0], [[1e-10, 5e-11], [0, 1e-10]]), "cov: expected a symmetric"),
         (lambda: data.Gaussian([0, 0], np.eye(3)), "cov: expected a 2 x 2"),
         (lambda: data.Mixture([0.5, 0.6], [[0], [1]], 1), "weights: expected non-negative numbers with sum 1"),
         (lambda: data.Mixture([0.5, 0.5], [[0], [1]], [1, -1]), "stds: expected numbers above 0"),
+        (lambda: data.Mixture([0.5, 0.5], [[0], [1]], [1, 1, 1]), "stds: expected a vector of 2 entries"),
+        (lambda: data.Mixture([0.5, 0.5], [[0], [1]], [1]), "stds: expected a vector of 2 entries"),
+        (lambda: data.Mixture([0.5, 0.5], [[0], [1]], "abc"), "stds: expected an array of numbers"),
         (lambda: data.Uniform([0, 0], [1, 0]), "high: expected every entry above"),
         (lambda: data.grid(24), "k: expected a square number"),
         (lambda: data.ring(0), "k: expected a whole number"),
+        (lambda: data.ring(8, radius=np.nan), "radius: expected a finite number"),
+        (lambda: data.grid(9, spacing="1"), "spacing: expected a finite number"),
         (lambda: data.two_moons(0), "std: expected a finite number above 0"),
+        (lambda: data.two_moons(0.0099), "std: expected at least 0.01, got 0.0099"),
         (lambda: data.Banana(np.inf), "curvature: expected a finite number"),
         (lambda: data.banana().log_prob([1.0, 2.0]), "x: expected shape"),
         (lambda: data.banana().log_prob(np.empty((0, 2))), "x: expected at least one sample"),

@@ -3,7 +3,7 @@
 import { Panel } from "./panel.mjs";
 import { Plane, html, show, svg } from "./plane.mjs";
 
-const HEADINGS = ["Iteration", "Step", "Objective", "Gradient norm", "Correct digits"];
+const HEADINGS = ["No.", "Step", "Objective", "Gradient norm", "Correct digits"];
 
 /** @param {HTMLElement} stage @param {object} data contours and recorded runs from Python */
 export default function build(stage, data) {

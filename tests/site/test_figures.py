@@ -151,7 +151,7 @@ def test_newton_tells_when_the_path_leaves_the_picture_and_overflows(figure):
 
 def test_newton_shows_one_row_for_each_iteration(figure):
     host = figure("newton")
-    slider = host.get_by_label("Show iterations up to")
+    slider = host.get_by_label("Iterations shown")
     slider.focus()
     slider.press("Home")
     assert host.locator("tbody tr").count() == 1

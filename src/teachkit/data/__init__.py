@@ -12,11 +12,12 @@ derivatives. Randomness comes in as a generator; nothing here touches a global s
 from teachkit.data.curved import Banana, TwoMoons, banana, two_moons
 from teachkit.data.flat import Checkerboard, Uniform, checkerboard
 from teachkit.data.gaussian import Gaussian, Mixture, grid, ring, standard_normal
-from teachkit.data.law import Law, SmoothLaw
+from teachkit.data.law import FastLaw, Law, SmoothLaw
 
 __all__ = [
     "Banana",
     "Checkerboard",
+    "FastLaw",
     "Gaussian",
     "Law",
     "Mixture",

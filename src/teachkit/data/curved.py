@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 from teachkit import _check
 from teachkit.data.gaussian import LOG_2PI, Mixture
 
+_LEAST_STD = 0.01  # of the noise of the two moons
+
 
 class Banana:
     """The law of (y1, y2 - curvature y1^2) with y ~ N(0, I): a normal bent along a parabola.
@@ -23,9 +25,7 @@ class Banana:
     d = 2
 
     def __init__(self, curvature: float = 0.1) -> None:
-        if not np.isfinite(curvature):
-            raise ValueError(f"curvature: expected a finite number, got {curvature}")
-        self.curvature = float(curvature)
+        self.curvature = float(_check.number("curvature", curvature))
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Return n independent samples, [n, 2]."""
@@ -53,10 +53,7 @@ class Banana:
     def along_second(
         self, x1: np.ndarray, x2: np.ndarray, out: np.ndarray | None = None
     ) -> tuple[float, np.ndarray, float]:
-        """Return the sum of log p, and its first, [n], and second derivatives along x2: all that Newton needs.
-
-        The coordinates are [n] each; the first derivatives are written to ``out`` if it is given.
-        """
+        """Return the sum of log p and its derivatives along x2, see ``FastLaw``; the second one is -1 everywhere."""
         minus_y2 = np.multiply(x1, -self.curvature, out=out)
         minus_y2 *= x1
         minus_y2 -= x2
@@ -84,6 +81,12 @@ class TwoMoons:
     probability 1/2 and t uniform on [0, pi], plus noise N(0, std^2 I). The density is an integral over t.
     Gauss-Legendre quadrature turns it into a mixture of normals along the arcs, exact to rounding.
 
+    Args:
+        std: of the noise, at least 0.01: the number of quadrature nodes grows with 1 / std.
+
+    Raises:
+        ValueError: if ``std`` is no finite number or below 0.01.
+
     >>> two_moons().log_prob([[0.0, 1.0]]).round(6)
     array([-0.452974])
     """
@@ -92,16 +95,30 @@ class TwoMoons:
 
     def __init__(self, std: float = 0.1) -> None:
         self.std = _check.positive("std", std)
+        if self.std < _LEAST_STD:
+            raise ValueError(f"std: expected at least {_LEAST_STD}, got {std}")
         nodes, weights = np.polynomial.legendre.leggauss(int(np.ceil(32 + 12 / self.std)))
         t = 0.5 * np.pi * (nodes + 1)
         self._arc = Mixture(np.tile(weights / 4, 2), np.concatenate([_upper(t), _lower(t)]), self.std)
-        self.log_prob, self.score, self.hessian = self._arc.log_prob, self._arc.score, self._arc.hessian
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Return n independent samples, [n, 2]."""
-        t = np.pi * rng.random(_check.count("n", n))
+        n = _check.count("n", n)
+        t = np.pi * rng.random(n)
         on_upper = rng.random((n, 1)) < 0.5
         return np.where(on_upper, _upper(t), _lower(t)) + self.std * rng.standard_normal((n, 2))
+
+    def log_prob(self, x: ArrayLike) -> np.ndarray:
+        """Return log p at each row of x, [n], in nats."""
+        return self._arc.log_prob(x)
+
+    def score(self, x: ArrayLike) -> np.ndarray:
+        """Return the gradient of log p at each row of x, [n, 2]."""
+        return self._arc.score(x)
+
+    def hessian(self, x: ArrayLike) -> np.ndarray:
+        """Return the second derivatives of log p at each row of x, [n, 2, 2]."""
+        return self._arc.hessian(x)
 
 
 def _upper(t: np.ndarray) -> np.ndarray:

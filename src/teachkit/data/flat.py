@@ -49,7 +49,8 @@ class Checkerboard:
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Return n independent samples, [n, 2]."""
-        column = rng.integers(-2, 2, _check.count("n", n))
+        n = _check.count("n", n)
+        column = rng.integers(-2, 2, n)
         row = 2 * rng.integers(-1, 1, n) + column % 2
         return np.stack([column, row], 1) + rng.random((n, 2))
 

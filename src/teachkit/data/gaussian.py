@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -21,7 +22,7 @@ class Gaussian:
         cov: [d, d], symmetric and positive definite.
 
     Raises:
-        ValueError: if ``mean`` is not a finite vector, or ``cov`` not a positive definite matrix of its size.
+        ValueError: if ``mean`` is not a finite vector, or ``cov`` not a symmetric positive definite matrix of its size.
 
     >>> Gaussian([0.0, 0.0], np.eye(2)).log_prob([[0.0, 0.0]]).round(4)
     array([-1.8379])
@@ -30,13 +31,11 @@ class Gaussian:
     def __init__(self, mean: ArrayLike, cov: ArrayLike) -> None:
         self.mean = _check.vector("mean", mean)
         self.d = self.mean.size
-        self.cov = _check.matrix("cov", cov, rows=self.d)
+        self.cov = _check.matrix("cov", cov, rows=self.d, symmetric=True)
         try:
             self._root = np.linalg.cholesky(self.cov)
         except np.linalg.LinAlgError as error:
             raise ValueError("cov: expected a positive definite matrix") from error
-        if not np.allclose(self.cov, self.cov.T):
-            raise ValueError("cov: expected a symmetric matrix")
         self.precision = np.linalg.inv(self.cov)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -65,7 +64,8 @@ def standard_normal(d: int) -> Gaussian:
     >>> standard_normal(3).mean
     array([0., 0., 0.])
     """
-    return Gaussian(np.zeros(_check.count("d", d)), np.eye(d))
+    d = _check.count("d", d)
+    return Gaussian(np.zeros(d), np.eye(d))
 
 
 class Mixture:
@@ -87,7 +87,8 @@ class Mixture:
         self.means = _check.points("means", means)
         k, self.d = self.means.shape
         self.weights = _check.vector("weights", weights, sizes=(k,))
-        self.stds = _check.vector("stds", np.array(np.broadcast_to(stds, k), dtype=float))
+        stds = _check.floats("stds", stds)
+        self.stds = _check.vector("stds", np.full(k, stds) if stds.ndim == 0 else stds, sizes=(k,))
         if (self.weights < 0).any() or abs(self.weights.sum() - 1) > 1e-9:
             raise ValueError(f"weights: expected non-negative numbers with sum 1, got sum {self.weights.sum()}")
         if (self.stds <= 0).any():
@@ -95,7 +96,8 @@ class Mixture:
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Return n independent samples, [n, d]."""
-        k = rng.choice(len(self.weights), size=_check.count("n", n), p=self.weights / self.weights.sum())
+        n = _check.count("n", n)
+        k = rng.choice(len(self.weights), size=n, p=self.weights / self.weights.sum())
         return self.means[k] + self.stds[k, None] * rng.standard_normal((n, self.d))
 
     def log_prob(self, x: ArrayLike) -> np.ndarray:
@@ -137,7 +139,8 @@ def ring(k: int = 8, radius: float = 2.0, std: float = 0.1) -> Mixture:
     >>> ring(4).means.round(6)[1]
     array([0., 2.])
     """
-    angle = 2 * np.pi * np.arange(_check.count("k", k)) / k
+    k, radius = _check.count("k", k), _check.number("radius", radius)
+    angle = 2 * np.pi * np.arange(k) / k
     return Mixture(np.full(k, 1 / k), radius * np.stack([np.cos(angle), np.sin(angle)], 1), std)
 
 
@@ -147,7 +150,8 @@ def grid(k: int = 25, spacing: float = 1.0, std: float = 0.05) -> Mixture:
     >>> len(grid(25).means)
     25
     """
-    side = round(_check.count("k", k) ** 0.5)
+    k, spacing = _check.count("k", k), _check.number("spacing", spacing)
+    side = math.isqrt(k)
     if side**2 != k:
         raise ValueError(f"k: expected a square number, got {k}")
     line = spacing * (np.arange(side) - (side - 1) / 2)

@@ -63,7 +63,7 @@ def newton(method: str = "trust-region", b: float = -2.0, d: float = 1.5) -> Any
         Choice("method", "Method", {name: label for name, (label, _) in METHODS.items()}, method),
         Slider("b", "Start b", -3.0, 1.5, 0.5, b),
         Slider("d", "Start d", -2.0, 2.0, 0.5, d),
-        Slider("k", "Show iterations up to", 0, MAX_ITER, 1, MAX_ITER),
+        Slider("k", "Iterations shown", 0, MAX_ITER, 1, MAX_ITER),
     )
     return present(
         Plot(
