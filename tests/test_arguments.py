@@ -27,6 +27,7 @@ NO_NUMBERS = [
     Fraction(3),
     {},
 ]
+NO_ARRAYS = ["abc", "1", ["1", "2"], None, [None], [[1], [1, 2]], 1j, [1 + 0j], np.array([1j]), {}, [Fraction(1)]]
 NUMBERS = [3, 3.0, np.int64(3), np.uint8(3), np.float32(3), np.float64(3), np.array(3), np.array(3.0)]
 
 
@@ -76,14 +77,10 @@ def test_a_long_argument_is_not_printed_whole():
     assert len(str(caught.value)) < 120
 
 
-@pytest.mark.parametrize(
-    "x",
-    ["abc", "1", ["1", "2"], None, [None], [[1], [1, 2]], 1j, [1 + 0j], np.array([1j]), {}, [Fraction(1)]],
-    ids=repr,
-)
+@pytest.mark.parametrize("x", NO_ARRAYS, ids=repr)
 @pytest.mark.parametrize("check", [_check.floats, _check.points, _check.vector, _check.matrix])
 def test_what_holds_no_numbers_is_no_array(check, x):
-    with pytest.raises(ValueError, match="^x: expected an array of numbers, got "):
+    with pytest.raises(ValueError, match="x: expected an array of numbers, got"):
         check("x", x)
 
 

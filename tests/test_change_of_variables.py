@@ -9,6 +9,7 @@ from teachkit.data import Gaussian, Uniform, standard_normal
 from teachkit.jacobian import jacobian, log_abs_det
 
 A = np.array([[2.0, 1.0], [1.0, 3.0]])
+B = np.array([[2.0, 1.0], [0.0, 3.0]])  # not symmetric: a transposed matrix shows
 NORMAL = standard_normal(1)
 ONE_D = {  # forward, inverse, derivative of the inverse, the density that a reference library gives
     "2z + 3": (lambda z: 2 * z + 3, lambda x: (x - 3) / 2, lambda x: 0.5 + 0 * x, stats.norm(3, 2).pdf),
@@ -94,7 +95,9 @@ def test_claimed_log_det_equals_autograd(rng):
 
 @pytest.mark.law("inverse-form")
 @pytest.mark.parametrize(
-    "bijection", [BEND, affine(A, [1.0, -1.0]), numeric(bend, unbend)], ids=["bend", "A", "numeric"]
+    "bijection",
+    [BEND, affine(A, [1.0, -1.0]), affine(B, [1.0, -1.0]), numeric(bend, unbend)],
+    ids=["bend", "A", "B", "numeric"],
 )
 def test_inverse_jacobian_is_the_inverse_matrix(bijection, rng):
     z = rng.standard_normal((30, 2))
@@ -107,11 +110,13 @@ def test_inverse_jacobian_is_the_inverse_matrix(bijection, rng):
 
 
 @pytest.mark.law("affine-gaussian")
-def test_linear_map_of_a_normal_is_normal(rng):
+@pytest.mark.parametrize("M", [A, B], ids=["A", "B"])
+def test_linear_map_of_a_normal_is_normal(M, rng):
     b = np.array([1.0, -2.0])
     x = rng.standard_normal((40, 2)) * 3
-    pushed = pushforward_log_prob(standard_normal(2).log_prob, affine(A, b).inverse, x)
-    np.testing.assert_allclose(pushed, Gaussian(b, A @ A.T).log_prob(x), atol=1e-12)
+    pushed = pushforward_log_prob(standard_normal(2).log_prob, affine(M, b).inverse, x)
+    np.testing.assert_allclose(pushed, Gaussian(b, M @ M.T).log_prob(x), atol=1e-12)
+    np.testing.assert_allclose(jacobian(lambda z: affine(M, b).forward(z)[0], x[0]), M, atol=1e-10)
     np.testing.assert_allclose(affine(A, b).forward(x)[1], np.log(5), atol=1e-14)
     np.testing.assert_allclose(np.linalg.inv(A), np.array([[3, -1], [-1, 2]]) / 5, atol=1e-15)
 
@@ -124,6 +129,9 @@ def test_log_dets_add_up(rng):
     np.testing.assert_allclose(log_det, log_abs_det(lambda y: chain.forward(y)[0], z), atol=1e-9)
     np.testing.assert_allclose(chain.inverse(x)[0], z, atol=1e-12)
     np.testing.assert_allclose(chain.inverse(x)[1], -log_det, atol=1e-12)
+
+
+SUMMED = Bijection(lambda z: (z, 0.0), lambda x: (x, 0.0))  # one log-determinant for the whole batch: wrong
 
 
 def fold(z):
@@ -169,6 +177,14 @@ def test_square_of_a_normal_is_chi_square():
     np.testing.assert_allclose(density, stats.chi2(1).pdf(x[:, 0]), rtol=1e-12)
 
 
+@pytest.mark.law("sum-over-branches")
+def test_density_is_zero_where_no_branch_reaches():
+    half = lambda sign: lambda x: (sign * np.sqrt(x), -np.log(2 * np.sqrt(x[:, 0])))  # noqa: E731
+    np.testing.assert_array_equal(
+        pushforward_branches(NORMAL.log_prob, [half(1), half(-1)], [[-1.0], [-2.0]]), [-np.inf, -np.inf]
+    )
+
+
 def test_fold_determinant_is_4_z2(rng):
     z = rng.standard_normal((20, 2))
     np.testing.assert_allclose(np.linalg.det(jacobian(fold, z)), 4 * z[:, 1], atol=1e-9)
@@ -182,9 +198,21 @@ def test_fold_determinant_is_4_z2(rng):
         (lambda: affine(np.eye(2), [0]), "b: expected a vector of 2"),
         (lambda: affine(np.eye(2), [0, 0]).forward([[1.0]]), "z: expected shape"),
         (lambda: compose(), "maps: expected at least one"),
+        (lambda: compose([BEND, BEND]), r"maps\[0\]: expected Bijection, got list"),
+        (lambda: compose(BEND, np.exp), r"maps\[1\]: expected Bijection, got ufunc"),
+        (lambda: compose(BEND, BEND).forward([1.0, 2.0]), "z: expected shape"),
+        (lambda: compose(BEND, BEND).inverse([1.0, 2.0]), "x: expected shape"),
+        (lambda: compose(BEND, SUMMED).forward(np.ones((3, 2))), r"maps\[1\].forward: expected one log-det.* \(3,\)"),
+        (lambda: compose(SUMMED, BEND).inverse(np.ones((3, 2))), r"maps\[0\].inverse: expected one log-det"),
+        (lambda: numeric(np.exp, np.log).forward([2.0]), "z: expected shape"),
+        (lambda: numeric(np.exp, np.log).inverse("abc"), "x: expected an array of numbers"),
         (lambda: pushforward_log_prob(NORMAL.log_prob, lambda x: (x, 0.0), [[1.0]]), "f_inverse: expected one log-det"),
         (lambda: pushforward_log_prob(NORMAL.log_prob, affine([[1]], [0]).inverse, [[np.nan]]), "x: expected finite"),
         (lambda: pushforward_branches(NORMAL.log_prob, [], [[1.0]]), "branches: expected at least one"),
+        (
+            lambda: pushforward_branches(NORMAL.log_prob, [lambda x: (x, 0.0)], [[1.0]]),
+            r"branches\[0\]: expected one log-det",
+        ),
     ],
 )
 def test_bad_input_names_the_argument(call, message):

@@ -6,7 +6,7 @@ from scipy import stats
 
 from teachkit.change_of_variables import Bijection, affine
 from teachkit.coupling import layer
-from teachkit.data import Gaussian, standard_normal, two_moons
+from teachkit.data import Gaussian, Uniform, standard_normal, two_moons
 from teachkit.flows import Flow, cross_entropy, kl
 from teachkit.jacobian import log_abs_det
 
@@ -118,6 +118,15 @@ def test_gradient_ascent_on_the_likelihood_recovers_the_law(rng):
     assert theta[1] == pytest.approx(x.mean(), rel=1e-4)
 
 
+def test_a_sample_of_density_zero_makes_the_divergence_infinite(rng):
+    narrow, wide = Uniform([0.0], [1.0]), Uniform([0.0], [2.0])
+    value, error = kl(wide, narrow, 100, rng)
+    assert value == np.inf
+    assert np.isnan(error)
+    assert cross_entropy(narrow, [[0.5], [1.5]]).value == np.inf
+    assert kl(narrow, wide, 100, rng) == (pytest.approx(np.log(2)), pytest.approx(0, abs=1e-15))
+
+
 def test_kl_of_a_law_with_itself_is_zero(rng):
     assert kl(two_moons(), two_moons(), 1000, rng).value == 0.0
 
@@ -126,6 +135,8 @@ def test_kl_of_a_law_with_itself_is_zero(rng):
     ("call", "message"),
     [
         (lambda: Flow(standard_normal(1), []), "layers: expected at least one"),
+        (lambda: Flow(standard_normal(1), EXP), "layers: expected a list of Bijection, got one Bijection"),
+        (lambda: Flow(standard_normal(1), [EXP, np.exp]), r"layers\[1\]: expected Bijection, got ufunc"),
         (lambda: cross_entropy(standard_normal(1), [[1.0]]), "x: expected at least two"),
         (lambda: kl(standard_normal(1), standard_normal(1), 1, np.random.default_rng(0)), "n: expected a whole number"),
         (lambda: Flow(standard_normal(1), CHAIN).log_prob([[np.inf]]), "x: expected finite"),

@@ -64,6 +64,11 @@ def test_hutchinson_is_unbiased_with_the_stated_error(rng):
     ("call", "message"),
     [
         (lambda: jacobian(lambda z: z, [[1.0, np.inf]]), "x: expected finite"),
+        (lambda: jacobian(lambda z: z, "abc"), "x: expected an array of numbers, got str"),
+        (lambda: jacobian(lambda z: z, [[1.0], [1.0, 2.0]]), "x: expected an array of numbers, got list"),
+        (lambda: jacobian(lambda z: z, 0.5), r"x: expected one point \[d\] or a batch \[n, d\], got shape \(\)"),
+        (lambda: jacobian(lambda z: z, np.zeros((2, 2, 2))), "x: expected one point"),
+        (lambda: jacobian(lambda z: z * 1j, [1.0, 2.0]), "f: expected an array of numbers"),
         (lambda: jacobian(lambda z: z[:1], [1.0, 2.0]), "f: expected to map"),
         (lambda: log_abs_det(lambda z: z[:, :1], [1.0, 2.0]), "f: expected a map from R"),
         (lambda: hutchinson(lambda v: v[:, :1], 3, np.random.default_rng(0)), "matvec: expected to map"),

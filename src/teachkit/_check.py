@@ -75,11 +75,7 @@ def shaped(name: str, x: ArrayLike, shape: tuple[int | None, ...]) -> np.ndarray
     ValueError: W0: expected shape [any, 3], got [1, 2]
     """
     out = floats(name, x)
-    if (
-        out.ndim != len(shape)
-        or 0 in out.shape
-        or any(n not in (None, m) for n, m in zip(shape, out.shape, strict=True))
-    ):
+    if out.ndim != len(shape) or any(m == 0 or n not in (None, m) for n, m in zip(shape, out.shape, strict=True)):
         wanted = ", ".join("any" if n is None else str(n) for n in shape)
         raise ValueError(f"{name}: expected shape [{wanted}], got {list(out.shape)}")
     return _finite(name, out)

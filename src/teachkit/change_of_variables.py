@@ -6,7 +6,7 @@ and each returns its value together with log |det| of its *own* Jacobian, one nu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,9 +51,7 @@ def pushforward_log_prob(log_pz: LogDensity, f_inverse: MapWithLogDet, x: ArrayL
     array([0.199471])
     """
     x = _check.points("x", x)
-    z, log_det = f_inverse(x)
-    if np.shape(log_det) != (len(x),):
-        raise ValueError(f"f_inverse: expected one log-determinant a row, ({len(x)},), got {np.shape(log_det)}")
+    z, log_det = _apply("f_inverse", f_inverse, x)
     return log_pz(z) + log_det
 
 
@@ -61,10 +59,10 @@ def pushforward_branches(log_pz: LogDensity, branches: Sequence[MapWithLogDet], 
     """Return log p_X(x) for a map that is not injective: the sum over its branches, `sum-over-branches`.
 
     Each branch inverts the map on one piece of its domain. A branch that does not reach x returns nan
-    in its row of z (and any log-determinant); that row adds nothing.
+    in its row of z (and any log-determinant); that row adds nothing. Where no branch reaches x, log p_X is -inf.
 
     Raises:
-        ValueError: if there is no branch, or x is not a finite [n, d].
+        ValueError: if there is no branch, x is not a finite [n, d], or a log-determinant not one number a row.
 
     >>> half = lambda sign: lambda x: (sign * np.sqrt(x), -np.log(2 * np.sqrt(x[:, 0])))
     >>> base = lambda z: -0.5 * (z**2).sum(1) - 0.5 * np.log(2 * np.pi)
@@ -74,16 +72,27 @@ def pushforward_branches(log_pz: LogDensity, branches: Sequence[MapWithLogDet], 
     x = _check.points("x", x)
     if not branches:
         raise ValueError("branches: expected at least one inverse branch")
-    return np.logaddexp.reduce([_branch_log_prob(log_pz, branch, x) for branch in branches])
+    terms = [_branch_log_prob(log_pz, f"branches[{i}]", branch, x) for i, branch in enumerate(branches)]
+    return np.logaddexp.reduce(terms)
 
 
-def _branch_log_prob(log_pz: LogDensity, branch: MapWithLogDet, x: np.ndarray) -> np.ndarray:
+def _branch_log_prob(log_pz: LogDensity, name: str, branch: MapWithLogDet, x: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
-        z, log_det = branch(x)
+        z, log_det = _apply(name, branch, x)
     reached = np.isfinite(z).all(axis=1)
     out = np.full(len(x), -np.inf)
-    out[reached] = log_pz(z[reached]) + np.asarray(log_det)[reached]
+    if reached.any():  # a law takes at least one point
+        out[reached] = log_pz(z[reached]) + log_det[reached]
     return out
+
+
+def _apply(name: str, f: MapWithLogDet, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the image of x [n, d] under f, and its log-determinants, which must be one number a row."""
+    y, log_det = f(x)
+    log_det = _check.floats(name, log_det)
+    if log_det.shape != (len(x),):
+        raise ValueError(f"{name}: expected one log-determinant a row, ({len(x)},), got {log_det.shape}")
+    return np.asarray(y), log_det
 
 
 def affine(A: ArrayLike, b: ArrayLike) -> Bijection:
@@ -92,9 +101,9 @@ def affine(A: ArrayLike, b: ArrayLike) -> Bijection:
     Raises:
         ValueError: if A is not square or is singular to working precision, or b does not fit.
 
-    >>> x, log_det = affine([[2.0, 1.0], [1.0, 3.0]], [0.0, 0.0]).forward([[1.0, 1.0]])
+    >>> x, log_det = affine([[2.0, 1.0], [0.0, 3.0]], [0.0, 0.0]).forward([[1.0, 1.0]])
     >>> x, log_det.round(6)
-    (array([[3., 4.]]), array([1.609438]))
+    (array([[3., 3.]]), array([1.791759]))
     """
     A = _check.matrix("A", A)
     b = _check.vector("b", b, sizes=(len(A),))
@@ -116,36 +125,44 @@ def affine(A: ArrayLike, b: ArrayLike) -> Bijection:
 def numeric(f: Map, f_inverse: Map) -> Bijection:
     """Return the bijection of two plain maps, with log-determinants by differences: slow, for checking.
 
+    Raises:
+        ValueError: when it is called, if z or x is not a finite [n, d], or the map does not go from R^d to R^d.
+
     >>> _, log_det = numeric(np.exp, np.log).forward([[2.0]])
     >>> log_det.round(9)
     array([2.])
     """
-    return Bijection(
-        lambda z: (f(np.asarray(z, dtype=float)), log_abs_det(f, z)),
-        lambda x: (f_inverse(np.asarray(x, dtype=float)), log_abs_det(f_inverse, x)),
-    )
+
+    def evaluate(name: str, map_: Map, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        y = _check.points(name, y)
+        return map_(y), log_abs_det(map_, y)
+
+    return Bijection(lambda z: evaluate("z", f, z), lambda x: evaluate("x", f_inverse, x))
 
 
 def compose(*maps: Bijection) -> Bijection:
     """Return the bijection that applies ``maps`` from left to right; log-determinants add up.
 
     Raises:
-        ValueError: if there is no map.
+        ValueError: if there is no map or one is not a ``Bijection``; when called, if z or x is not a finite [n, d],
+            or the log-determinant of a map not one number a row.
 
     >>> twice = compose(affine([[2.0]], [0.0]), affine([[2.0]], [1.0]))
     >>> twice.forward([[1.0]])[0], twice.inverse([[5.0]])[0]
     (array([[5.]]), array([[1.]]))
     """
-    if not maps:
-        raise ValueError("maps: expected at least one bijection")
-    return Bijection(_chain([m.forward for m in maps]), _chain([m.inverse for m in reversed(maps)]))
+    maps = _check.instances("maps", maps, Bijection)
+    forward = {f"maps[{i}].forward": m.forward for i, m in enumerate(maps)}
+    inverse = {f"maps[{i}].inverse": m.inverse for i, m in enumerate(maps)}
+    return Bijection(_chain("z", forward), _chain("x", dict(reversed(inverse.items()))))
 
 
-def _chain(steps: Sequence[MapWithLogDet]) -> MapWithLogDet:
+def _chain(start: str, steps: Mapping[str, MapWithLogDet]) -> MapWithLogDet:
     def run(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        total = np.zeros(len(np.asarray(y)))
-        for step in steps:
-            y, log_det = step(y)
+        y = _check.points(start, y)
+        total = np.zeros(len(y))
+        for name, step in steps.items():
+            y, log_det = _apply(name, step, y)
             total = total + log_det
         return y, total
 

@@ -38,16 +38,17 @@ def jacobian(f: Map, x: ArrayLike) -> np.ndarray:
     array([[1., 1.],
            [2., 0.]])
     """
-    single = np.ndim(x) == 1
-    x = _check.points("x", np.atleast_2d(x))
-    n, d = x.shape
-    h = _STEP * np.maximum(1.0, np.abs(x))
+    x = _check.floats("x", x)
+    if x.ndim not in (1, 2):
+        raise ValueError(f"x: expected one point [d] or a batch [n, d], got shape {x.shape}")
+    n, d = _check.points("x", np.atleast_2d(x)).shape
+    h = _STEP * np.maximum(1.0, np.abs(np.atleast_2d(x)))
     steps = _OFFSETS[:, None, None, None] * (np.eye(d)[:, None, :] * h)  # [4, d, n, d]
-    y = np.asarray(f((x + steps).reshape(-1, d)), dtype=float)
+    y = _check.floats("f", f((x + steps).reshape(-1, d)))
     if y.ndim != 2 or len(y) != 4 * d * n:
         raise ValueError(f"f: expected to map [{4 * d * n}, {d}] to [{4 * d * n}, m], got {y.shape}")
     differences = np.einsum("s,sdnm->nmd", _WEIGHTS, y.reshape(4, d, n, -1)) / h[:, None, :]
-    return differences[0] if single else differences
+    return differences[0] if x.ndim == 1 else differences
 
 
 def log_abs_det(f: Map, x: ArrayLike) -> np.ndarray:
@@ -92,7 +93,7 @@ def hutchinson(matvec: Map, d: int, rng: np.random.Generator, probes: int = 64) 
     """
     probes = _check.count("probes", probes)
     v = rng.choice([-1.0, 1.0], size=(probes, _check.count("d", d)))
-    image = np.asarray(matvec(v), dtype=float)
+    image = _check.floats("matvec", matvec(v))
     if image.shape != v.shape:
         raise ValueError(f"matvec: expected to map {v.shape} to {v.shape}, got {image.shape}")
     values = (v * image).sum(axis=1)
