@@ -5,7 +5,7 @@
  * A point is an array [z1, z2].
  */
 
-const { cos, exp, log, max, min, PI, sin } = Math;
+const { cos, exp, max, min, PI, sin } = Math;
 
 /** Maps of the plane: `f` is the map, `det` the determinant of its Jacobian matrix. */
 export const MAPS = {
@@ -88,9 +88,6 @@ export function bananaLevel(r, n = 120) {
     return [x, r * sin((2 * PI * i) / n) - 0.1 * x * x];
   });
 }
-
-/** Log density of the banana target, in nats. */
-export const bananaLogProb = ([x, y]) => -(x * x + (y + 0.1 * x * x) ** 2) / 2 - log(2 * PI);
 
 /** Cells of an n x n grid on the square [-half, half]^2, as {centre, boundary}. */
 export function gridCells(half, n) {
