@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from teachkit import widgets
+from teachkit.newton import push
+from teachkit.newton_population import kl_to_banana
 from teachkit.widgets import _newton, _pushforward
 
 PLACES = {
@@ -214,7 +215,7 @@ def test_room_is_reserved_before_the_script_runs(browser, site, name, width):
         context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
         page = context.new_page()
         if blocked:
-            page.route("**/*.mjs", lambda route: route.abort())
+            page.route("**/figures.js", lambda route: route.abort())
         page.goto(site + PLACES[name])
         host = page.locator(".tk-interactive")
         host.locator(".tk-static" if blocked else ".tk-stage").wait_for()
@@ -225,7 +226,7 @@ def test_room_is_reserved_before_the_script_runs(browser, site, name, width):
 
 @pytest.mark.parametrize("path", ["chapters/intro.html", "search.html"])
 def test_other_pages_load_no_figure_code(visit, path):
-    assert "figures.mjs" not in visit(path).page.content()
+    assert "figures.js" not in visit(path).page.content()
 
 
 def evaluate(visit, expression, argument):
@@ -254,8 +255,15 @@ def test_divergence_and_coupling_map_are_those_of_python(visit):
     keys = ("a", "b", "c", "d", "e")
     thetas = [dict(zip(keys, row, strict=True)) for row in RNG.uniform(-1, 1, (20, 5)).tolist()]
     got = evaluate(visit, "a.map(m.couplingKl)", thetas)
-    np.testing.assert_allclose(got, [widgets.kl_to_banana(**theta) for theta in thetas], rtol=1e-12)
-    from teachkit.newton import forward
+    np.testing.assert_allclose(got, [kl_to_banana([*theta.values()]) for theta in thetas], rtol=1e-12)
 
     image = evaluate(visit, "a[1].map(m.couplingMap(a[0]).f)", [thetas[0], POINTS.tolist()])
-    np.testing.assert_allclose(image, forward([*thetas[0].values()], POINTS), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(image, push([*thetas[0].values()], POINTS), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_figure_moves_on_a_page_that_is_opened_as_a_file(browser, root, name):
+    page = browser.new_page()
+    page.goto((root / "_build/html" / PLACES[name]).as_uri(), wait_until="load")
+    page.locator(f'.tk-interactive.tk-ready[data-figure="{name}"]').wait_for()
+    page.close()

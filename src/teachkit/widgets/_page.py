@@ -111,7 +111,7 @@ class Page:
         self.name, self.picture, self.note, self.data, self.style = name, picture, note, data, style
 
     def html(self) -> str:
-        """Return the element that ``figures.mjs`` looks for."""
+        """Return the element that the figures' script looks for."""
         # "</" would end the script element early, wherever it stands in the data.
         payload = json.dumps(self.data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(
             "</", "<\\/"
