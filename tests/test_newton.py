@@ -80,7 +80,7 @@ def test_derivatives_are_the_formulas_of_the_chapter(theta):
     total_gradient, total_hessian, m = 0.0, 0.0, len(theta)
     for point in z:
         u = point[1] * np.exp(theta[0] * point[0] + theta[1])
-        x = nt.forward(theta, point[None])
+        x = nt.push(theta, point[None])
         g, h = BANANA.score(x)[0, 1], BANANA.hessian(x)[0, 1, 1]
         dx2 = np.array([u * point[0], u, point[0], 1.0, point[0] ** 2])[:m]
         v = np.array([point[0], 1.0, 0.0, 0.0, 0.0])[:m]
@@ -90,10 +90,10 @@ def test_derivatives_are_the_formulas_of_the_chapter(theta):
     np.testing.assert_allclose(nt.hessian(theta, z, BANANA), total_hessian / 50, atol=1e-12)
 
 
-def test_forward_is_the_coupling_layer():
+def test_push_is_the_coupling_layer():
     z, theta = batch(30), (0.5, -0.3, 0.2, 0.4)
     x, _ = affine_forward(z, lambda v: 0.5 * v[:, :1] - 0.3, lambda v: 0.2 * v[:, :1] + 0.4)
-    np.testing.assert_allclose(nt.forward(theta, z), x, atol=1e-14)
+    np.testing.assert_allclose(nt.push(theta, z), x, atol=1e-14)
 
 
 def test_blocks_do_not_change_the_sums(monkeypatch):
@@ -259,7 +259,7 @@ def test_root_newton_inverts_a_coupling_layer_in_two_steps(seed):
         (lambda: nt.newton([0, 0, 0, 0], batch(5), BANANA, radius=0), "radius: expected a finite number above 0"),
         (lambda: nt.newton([0, 0, 0, 0], batch(5), BANANA, tol=-1), "tol: expected a finite number above 0"),
         (lambda: nt.newton([0, 0, 0, 0], batch(5), BANANA, max_iter=0), "max_iter: expected a whole number"),
-        (lambda: nt.forward([0] * 6, batch(5)), "theta: expected a vector of 4 or 5"),
+        (lambda: nt.push([0] * 6, batch(5)), "theta: expected a vector of 4 or 5"),
         (lambda: list(newton_root(np.sin, [1.0], [1.0, 2.0])), "z0: expected a vector of 1"),
     ],
 )

@@ -12,19 +12,17 @@ times the columns z1^p.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from teachkit import _check
+from teachkit import _check, _newton_layer
+from teachkit._newton_layer import U_POWER, Z_POWER, arguments, coefficients
 from teachkit.data import SmoothLaw
 from teachkit.trust_region import Model, judge, step_within
 
-_U_POWER = np.array([1, 1, 0, 0, 0])  # k_i for a, b, c, d, e
-_Z_POWER = np.array([1, 0, 1, 0, 2])  # p_i
 Along = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarray | float]]
 _BLOCK = 10_000  # samples at a time: the rows of a block stay in the cache, the memory constant
 
@@ -49,15 +47,18 @@ class Iterate(NamedTuple):
     radius: float
 
 
-def forward(theta: ArrayLike, z: ArrayLike) -> np.ndarray:
-    """Push z [n, 2] through the layer with parameters theta, [n, 2].
+def push(theta: ArrayLike, z: ArrayLike) -> np.ndarray:
+    """Push z [n, 2] through the layer with parameters theta: return x alone, [n, 2], without log |det J| = s.
 
-    >>> forward([0, 0, 1, 0.5], [[2.0, 1.0]])
+    Where exp(s) overflows, x2 is infinite or, for z2 = 0, nan.
+
+    Raises:
+        ValueError: if theta does not have 4 or 5 finite entries or z is not a finite [n, 2].
+
+    >>> push([0, 0, 1, 0.5], [[2.0, 1.0]])
     array([[2. , 3.5]])
     """
-    theta, z = _arguments(theta, z)
-    s, t = _coefficients(theta) @ z[:, 0] ** np.arange(2 * theta.size - 5)[:, None]
-    return np.stack([z[:, 0], z[:, 1] * np.exp(s) + t], axis=1)
+    return _newton_layer.push(*arguments("theta", theta, z))[0]
 
 
 def objective(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> float:
@@ -108,7 +109,7 @@ def derivatives(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> Model:
     >>> derivatives([0, 0, 0, 0], [[1.0, 1.0]], banana()).gradient.round(6)
     array([-0.1, -0.1, -1.1, -1.1])
     """
-    theta, z = _check.vector("theta", theta, sizes=(4, 5)), _check.points("z", z, 2, finite=False)
+    theta, z = arguments("theta", theta, z, finite=False)
     model = _derivatives(theta, z, target)
     if not np.isfinite(model.value):  # from NaN in z, which passes through every sum, or from exp(s)
         _check.points("z", z, 2)
@@ -128,8 +129,9 @@ def newton(
     """Yield the iterates of Newton's method, first theta0, last the first with gradient norm at most ``tol``.
 
     Damped, each step maximises the quadratic model within a trust region (algorithm `trust-region`), which
-    copes with a singular or indefinite Hessian and never lowers the objective. Undamped, it is the raw
-    iteration theta - H^-1 g (algorithm `newton-method`), which may go anywhere; it ends where the numbers overflow.
+    copes with a singular or indefinite Hessian and never lowers the objective but for rounding. Undamped, it is the
+    raw iteration theta - H^-1 g (algorithm `newton-method`), which may go anywhere. Both end early at an iterate
+    whose value, gradient or Hessian is not finite.
 
     Args:
         theta0: start, 4 or 5 entries.
@@ -149,70 +151,34 @@ def newton(
     >>> [step.step for step in newton([0, 0, 0, 0], z, banana())]
     ['start', 'newton', 'newton', 'newton']
     """
-    theta, z = _arguments(theta0, z)
+    theta, z = arguments("theta0", theta0, z)
     radius, tol = _check.positive("radius", radius), _check.positive("tol", tol)
     return _iterates(theta, z, target, damped, radius if damped else np.inf, _check.count("max_iter", max_iter), tol)
-
-
-def standard_errors(theta: ArrayLike, z: ArrayLike, target: SmoothLaw) -> np.ndarray:
-    """Return the standard errors of a batch optimum theta around the population optimum, [m].
-
-    The sandwich formula for an M-estimator: the square roots of diag(H^-1 S H^-1) / n, where S is the mean
-    of the outer products of the single-sample gradients (White 1982).
-
-    Raises:
-        ValueError: as in ``objective``.
-        numpy.linalg.LinAlgError: if the Hessian is singular, as for a single sample.
-
-    >>> from teachkit.data import banana
-    >>> z = np.random.default_rng(0).standard_normal((10_000, 2))
-    >>> standard_errors([0, 0, 0, -0.1], z, banana()).round(3)
-    array([0.007, 0.007, 0.01 , 0.01 ])
-    """
-    theta, z = _arguments(theta, z)
-    u = z[:, 1] * np.exp(theta[0] * z[:, 0] + theta[1])
-    g = target.score(forward(theta, z))[:, 1]
-    k, p = _U_POWER[: theta.size], _Z_POWER[: theta.size]
-    each = (g[:, None] * u[:, None] ** k + (k == 1)) * z[:, :1] ** p
-    bread = np.linalg.inv(hessian(theta, z, target))
-    return np.sqrt(np.diag(bread @ (each.T @ each / len(z)) @ bread) / len(z))
 
 
 def _iterates(
     theta: np.ndarray, z: np.ndarray, target: SmoothLaw, damped: bool, radius: float, max_iter: int, tol: float
 ) -> Iterator[Iterate]:
     now = _derivatives(theta, z, target)
-    yield Iterate(theta, now.value, _norm(now), "start", radius)
+    yield Iterate(theta, now.value, now.gradient_norm, "start", radius)
     for _ in range(max_iter):
-        if not tol < _norm(now) < np.inf:
+        if now.gradient_norm <= tol or not now.is_finite:
             return
         step, kind = step_within(now, radius) if damped else _full_step(now)
         trial = _derivatives(theta + step, z, target)
         if damped:
             accepted, radius = judge(now, step, trial.value, radius)
             if not accepted:
-                yield Iterate(theta, now.value, _norm(now), "rejected", radius)
+                yield Iterate(theta, now.value, now.gradient_norm, "rejected", radius)
                 continue
         theta, now = theta + step, trial
-        yield Iterate(theta, now.value, _norm(now), kind, radius)
-
-
-def _arguments(theta: ArrayLike, z: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    return _check.vector("theta", theta, sizes=(4, 5)), _check.points("z", z, 2)
-
-
-def _coefficients(theta: np.ndarray) -> np.ndarray:
-    """Return s (row 0) and t (row 1) as polynomials: column p holds the factor of z1^p, up to p = 2 or 4."""
-    m = theta.size
-    out = np.zeros((2, 2 * m - 5))
-    out[1 - _U_POWER[:m], _Z_POWER[:m]] = theta
-    return out
+        yield Iterate(theta, now.value, now.gradient_norm, kind, radius)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a trial step may send exp(s) anywhere
 def _derivatives(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> Model:
     log_p, ones, g, h = _moments(theta, z, target)
-    k, p = _U_POWER[: theta.size], _Z_POWER[: theta.size]
+    k, p = U_POWER[: theta.size], Z_POWER[: theta.size]
     k_sum, p_sum = k[:, None] + k, p[:, None] + p
     grad = g[k, p] + np.where(k == 1, ones[p], 0.0)  # log |det J| = s has the derivative z1^p where k is 1
     hess = h[k_sum, p_sum] + np.where(k_sum == 2, g[1, p_sum], 0.0)  # and x2 the second derivative u z1^(p + p)
@@ -222,14 +188,14 @@ def _derivatives(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> Model:
 def _moments(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
     """Return the means over z of log p, of z1^p, [P], of g u^k z1^p, [2, P], and of h u^k z1^p, [3, P]."""
     along = getattr(target, "along_second", None) or _along_second(target)
-    coefficients = _coefficients(theta)
+    polynomials = coefficients(theta)
     size = min(_BLOCK, len(z))
-    powers, factors = np.ones((coefficients.shape[1], size)), np.ones((5, size))
+    powers, factors = np.ones((polynomials.shape[1], size)), np.ones((5, size))
     log_p, plain, curved = 0.0, np.zeros((5, len(powers))), np.zeros((3, len(powers)))
     for i in range(0, len(z), _BLOCK):
         part = z[i : i + _BLOCK]
         V, R = powers[:, : len(part)], factors[:, : len(part)]
-        log_p_sum, h = _fill(V, R, coefficients, part, along)
+        log_p_sum, h = _fill(V, R, polynomials, part, along)
         log_p += log_p_sum
         block = R @ V.T
         plain += block
@@ -238,7 +204,7 @@ def _moments(theta: np.ndarray, z: np.ndarray, target: SmoothLaw) -> tuple[float
 
 
 def _fill(
-    V: np.ndarray, R: np.ndarray, coefficients: np.ndarray, z: np.ndarray, along: Along
+    V: np.ndarray, R: np.ndarray, polynomials: np.ndarray, z: np.ndarray, along: Along
 ) -> tuple[float, np.ndarray | float]:
     """Write z1^p into the rows of V and 1, u, u^2, g, g u into those of R, in place; return the sum of log p, and h.
 
@@ -247,21 +213,21 @@ def _fill(
     V[1] = z[:, 0]
     for p in range(2, len(V)):
         np.multiply(V[p - 1], V[1], out=V[p])
-    np.matmul(coefficients, V, out=R[1:3])  # s and t, in the places of u and u^2: a new array would leave the cache
+    np.matmul(polynomials, V, out=R[1:3])  # s and t, in the places of u and u^2: a new array would leave the cache
     u = np.exp(R[1], out=R[1])
     u *= z[:, 1]
     R[2] += u  # now x2
-    log_p, g, h = along(V[1], R[2], R[3])
+    row = R[3]
+    log_p, g, h = along(V[1], R[2], row)
+    if g is not row:  # a law may leave ``out`` alone
+        row[:] = g
     np.multiply(u, u, out=R[2])
     np.multiply(g, u, out=R[4])
     return log_p, h
 
 
 def _along_second(target: SmoothLaw) -> Along:
-    """Return ``along_second`` of a law that has none, from its log-density, full score and Hessian.
-
-    (x1, x2, out) -> the sum of log p, and its first derivatives along x2, in out, and second ones.
-    """
+    """Return ``FastLaw.along_second`` for a law that has none, from its log-density, full score and Hessian."""
 
     def along(x1: np.ndarray, x2: np.ndarray, out: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | float]:
         if not np.isfinite(x2).all():
@@ -279,7 +245,3 @@ def _full_step(now: Model) -> tuple[np.ndarray, str]:
         return np.linalg.solve(-now.hessian, now.gradient), "newton"
     except np.linalg.LinAlgError as error:
         raise np.linalg.LinAlgError("Hessian is singular") from error
-
-
-def _norm(now: Model) -> float:
-    return math.hypot(*now.gradient)  # inf where the squares overflow, without a warning

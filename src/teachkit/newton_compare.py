@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from teachkit import _check
+from teachkit._newton_layer import arguments
 from teachkit.data import SmoothLaw
 from teachkit.newton import Iterate, derivatives, newton
 from teachkit.trust_region import Model
@@ -105,7 +106,8 @@ def scipy_minimize(
     SciPy runs to its end first. BFGS may stop before ``tol``, when its line search finds no gain above the rounding
     error of the objective ("precision loss"); the last iterate's gradient norm tells.
 
-    Args and errors: as in ``gradient_ascent``; also ValueError for another method.
+    Args and errors: as in ``gradient_ascent``; also ValueError for another method or a start where the derivatives
+    are not finite, and ImportError without SciPy.
 
     >>> from teachkit.data import banana
     >>> z = np.random.default_rng(0).standard_normal((1000, 2))
@@ -122,7 +124,8 @@ def compare(theta0: ArrayLike, z: ArrayLike, target: SmoothLaw, tol: float = 1e-
     Newton's method asks for all three derivatives once at the start and once a step.
 
     Raises:
-        ValueError: as in ``gradient_ascent``.
+        ValueError: as in ``gradient_ascent``, or if the objective or a derivative is not finite at theta0.
+        ImportError: without SciPy, which comes with the extra ``plot``.
 
     >>> from teachkit.data import banana
     >>> z = np.random.default_rng(0).standard_normal((1000, 2))
@@ -144,7 +147,7 @@ def _ascend(
     theta0: ArrayLike, z: ArrayLike, target: SmoothLaw, move: Move, kind: str, max_iter: int, tol: float
 ) -> Iterator[Iterate]:
     tol, max_iter = _check.positive("tol", tol), _check.count("max_iter", max_iter)
-    theta, z = _check.vector("theta0", theta0, sizes=(4, 5)), _check.points("z", z, 2)
+    theta, z = arguments("theta0", theta0, z)
     return _moves(theta, z, target, move, kind, max_iter, tol)
 
 
@@ -154,7 +157,7 @@ def _moves(
     now = derivatives(theta, z, target)
     yield _iterate(theta, now, "start")
     for _ in range(max_iter):
-        if not tol < np.linalg.norm(now.gradient) < np.inf:
+        if now.gradient_norm <= tol or not now.is_finite:
             return
         theta = theta + move(now.gradient)
         now = derivatives(theta, z, target)
@@ -177,12 +180,13 @@ def _adam_move(step: float, beta1: float, beta2: float) -> Move:
 def _run_scipy(
     theta0: ArrayLike, z: ArrayLike, target: SmoothLaw, method: str, max_iter: int, tol: float
 ) -> tuple[list[Iterate], Any]:
-    from scipy.optimize import minimize
-
+    minimize = _minimize()
     if method not in _SCIPY_NAMES:
         raise ValueError(f"method: expected one of {', '.join(_SCIPY_NAMES)}, got {method!r}")
-    theta = _check.vector("theta0", theta0, sizes=(4, 5))
+    theta, z = arguments("theta0", theta0, z)
     at = _remember_last(lambda theta: derivatives(theta, z, target))
+    if not at(theta).is_finite:
+        raise ValueError("theta0: expected a start where the objective and its derivatives are finite")
     path = [_iterate(theta, at(theta), "start")]
     largest_entry = _check.positive("tol", tol) / np.sqrt(theta.size)  # SciPy's BFGS looks at this, not at the norm
     result = minimize(
@@ -195,6 +199,14 @@ def _run_scipy(
         options={"gtol": largest_entry, "maxiter": _check.count("max_iter", max_iter)},
     )
     return path, result
+
+
+def _minimize() -> Callable[..., Any]:
+    try:
+        from scipy.optimize import minimize
+    except ImportError as error:
+        raise ImportError("SciPy's methods need SciPy: pip install 'teachkit[plot]'", name="scipy") from error
+    return minimize
 
 
 def _remember_last(f: Callable[[np.ndarray], Model]) -> Callable[[np.ndarray], Model]:
@@ -210,7 +222,7 @@ def _remember_last(f: Callable[[np.ndarray], Model]) -> Callable[[np.ndarray], M
 
 
 def _iterate(theta: np.ndarray, now: Model, kind: str) -> Iterate:
-    return Iterate(theta, now.value, float(np.linalg.norm(now.gradient)), kind, np.inf)
+    return Iterate(theta, now.value, now.gradient_norm, kind, np.inf)
 
 
 def _account(method: str, path: list[Iterate], evaluations: tuple[int, int, int], tol: float) -> Row:
@@ -219,6 +231,7 @@ def _account(method: str, path: list[Iterate], evaluations: tuple[int, int, int]
 
 
 def _memory(name: str, beta: float) -> float:
-    if not 0 <= beta < 1:
-        raise ValueError(f"{name}: expected a number in [0, 1), got {beta}")
+    wanted = "a number in [0, 1)"
+    if not 0 <= _check.number(name, beta, wanted) < 1:
+        raise ValueError(f"{name}: expected {wanted}, got {beta}")
     return float(beta)

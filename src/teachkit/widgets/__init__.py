@@ -4,7 +4,7 @@ In the book (environment variable ``TEACHKIT_BOOK=1``) a function returns HTML t
 a notebook, ipywidgets that redraw the same plot; without ipywidgets, the static picture.
 """
 
-from teachkit.widgets._coupling import coupling, draw_coupling, kl_to_banana
+from teachkit.widgets._coupling import coupling, draw_coupling
 from teachkit.widgets._frames import frames
 from teachkit.widgets._newton import draw_newton, newton
 from teachkit.widgets._pushforward import draw_pushforward, pushforward
@@ -15,7 +15,6 @@ __all__ = [
     "draw_newton",
     "draw_pushforward",
     "frames",
-    "kl_to_banana",
     "newton",
     "pushforward",
 ]

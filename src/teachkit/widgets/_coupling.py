@@ -8,7 +8,8 @@ import numpy as np
 
 from teachkit import plots
 from teachkit.data import banana
-from teachkit.newton import forward
+from teachkit.newton import push
+from teachkit.newton_population import kl_to_banana
 from teachkit.widgets._page import Plot, Slider, present
 from teachkit.widgets._pushforward import shade
 
@@ -61,21 +62,6 @@ def coupling(a: float = 0.5, b: float = 0.0, c: float = 0.2, d: float = 0.0, e: 
     )
 
 
-def kl_to_banana(a: float, b: float, c: float, d: float, e: float = 0.0) -> float:
-    """Return KL(flow || banana) in nats for z ~ N(0, I), in closed form.
-
-    With g = e + 0.1 it is -1/2 - b + (exp(2b + 2a^2) + c^2 + d^2 + 2 d g + 3 g^2) / 2.
-
-    >>> round(kl_to_banana(0, 0, 0, -0.1), 12)
-    0.01
-    >>> kl_to_banana(0, 0, 0, 0, -0.1)
-    0.0
-    """
-    g = e + 0.1
-    kl = -0.5 - b + 0.5 * (float(np.exp(2 * b + 2 * a**2)) + c**2 + d**2 + 2 * d * g + 3 * g**2)
-    return max(0.0, kl)  # rounding may leave -1e-17 at the exact fit
-
-
 def draw_coupling(a: float, b: float, c: float, d: float, e: float) -> Figure:
     """Return the static picture: the flow over its target (left), s and t (right).
 
@@ -97,11 +83,11 @@ def draw_coupling(a: float, b: float, c: float, d: float, e: float) -> Figure:
 
 def _draw_flow(ax: Axes, theta: np.ndarray) -> None:
     def layer(z: np.ndarray) -> np.ndarray:
-        return forward(theta, z)
+        return push(theta, z)
 
     shade(ax, layer, lambda z: np.exp(theta[0] * z[:, 0] + theta[1]), half=3.0, peak=0.16)
     plots.warped_grid(ax, layer, (-3, 3, -3, 3), lines=13)
     # log p is -r^2 / 2 below its top: the lines at 0.5, 1, ..., 3 standard deviations.
     plots.contours(ax, banana().log_prob, levels=-0.5 * np.arange(0.5, 3.1, 0.5) ** 2, color=plots.COLORS["ink"], n=81)
-    ax.set(title=f"flow and target, KL {kl_to_banana(*theta):.4f} nats", xlabel="x₁", ylabel="x₂")
+    ax.set(title=f"flow and target, KL {kl_to_banana(theta):.4f} nats", xlabel="x₁", ylabel="x₂")
     ax.set(xlim=(-4, 4), ylim=(-4, 4))
