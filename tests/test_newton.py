@@ -8,7 +8,6 @@ import pytest
 from teachkit import newton as nt
 from teachkit.coupling import affine_forward
 from teachkit.data import Gaussian, Mixture, banana, two_moons
-from teachkit.newton_root import newton_root
 
 BANANA = banana()
 TARGETS = {
@@ -237,18 +236,6 @@ def test_damped_climbs_a_single_sample_without_end():
     assert steps[-1].theta[1] > 4
 
 
-@pytest.mark.law("newton-inverts-coupling")
-@pytest.mark.parametrize("seed", range(10))
-def test_root_newton_inverts_a_coupling_layer_in_two_steps(seed):
-    rng = np.random.default_rng(seed)
-    f = lambda z: affine_forward(z, lambda v: np.sin(v[:, :1]), lambda v: v[:, :1] ** 2)[0]  # noqa: E731
-    z, start = rng.standard_normal(2), 3 * rng.standard_normal(2)
-    iterates = list(newton_root(f, f(z[None])[0], start, max_iter=2))
-    assert iterates[1][0] == pytest.approx(z[0], abs=1e-9)
-    np.testing.assert_allclose(iterates[2], z, atol=1e-8)
-    assert np.abs(iterates[1] - z).max() > 1e-3
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -259,8 +246,8 @@ def test_root_newton_inverts_a_coupling_layer_in_two_steps(seed):
         (lambda: nt.newton([0, 0, 0, 0], batch(5), BANANA, radius=0), "radius: expected a finite number above 0"),
         (lambda: nt.newton([0, 0, 0, 0], batch(5), BANANA, tol=-1), "tol: expected a finite number above 0"),
         (lambda: nt.newton([0, 0, 0, 0], batch(5), BANANA, max_iter=0), "max_iter: expected a whole number"),
+        (lambda: nt.newton([0] * 3, batch(5), BANANA), "theta0: expected a vector of 4 or 5"),
         (lambda: nt.push([0] * 6, batch(5)), "theta: expected a vector of 4 or 5"),
-        (lambda: list(newton_root(np.sin, [1.0], [1.0, 2.0])), "z0: expected a vector of 1"),
     ],
 )
 def test_bad_input_names_the_argument(call, message):

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -133,6 +135,28 @@ def test_derivatives_of_an_overflow_are_not_an_error(z):
     assert derivatives([800, 0, 0, 0], z, banana()).value == -np.inf
 
 
+@pytest.mark.parametrize("method", ["bfgs", "trust-exact"])
+def test_start_without_finite_derivatives_is_named(z, method):
+    for call in (compare, lambda *a: scipy_minimize(*a, method)):
+        with pytest.raises(ValueError, match="theta0: expected a start where the objective and its derivatives are"):
+            call([0, 800, 0, 0], z, banana())
+
+
+@pytest.mark.parametrize("call", [compare, METHODS["bfgs"]])
+def test_without_scipy_the_extra_is_named(z, call, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    with pytest.raises(ImportError, match=r"teachkit\[plot\]"):
+        call(np.zeros(4), z, banana())
+
+
+@every_method
+def test_first_iterate_is_a_copy_of_the_start(z, method):
+    theta0 = np.zeros(4)
+    start, *_ = method(theta0, z, banana(), max_iter=2)
+    theta0 += 1
+    np.testing.assert_array_equal(start.theta, 0)
+
+
 @every_method
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
@@ -156,6 +180,7 @@ def test_bad_argument_is_named_at_the_call(method, arguments, options, message):
         (lambda *a: gradient_ascent(*a, step=-1), "step: expected a finite number above 0"),
         (lambda *a: adam(*a, beta1=1.0), r"beta1: expected a number in \[0, 1\), got 1.0"),
         (lambda *a: adam(*a, beta2=-0.1), "beta2"),
+        (lambda *a: adam(*a, beta2="0.9"), r"beta2: expected a number in \[0, 1\), got '0.9'"),
         (lambda *a: scipy_minimize(*a, "cg"), "method: expected one of bfgs, trust-exact, got 'cg'"),
     ],
 )

@@ -99,3 +99,34 @@ def test_closed_form_kl_by_integration():
         epsabs=1e-8,
     )
     assert kl_to_banana([0, 0.2, 0, 0]) == pytest.approx(value, abs=1e-6)
+
+
+def test_closed_form_is_finite_or_infinite_but_never_wrong_by_its_clamp():
+    assert kl_to_banana([0, 400, 0, 0]) == np.inf
+    assert kl_to_banana([1e200, -1e300, 1e200, 1e200, -1e200]) == np.inf
+    for b in (-1e-3, 1e-3, -1e-6, 1e-6):  # near the minimum KL is b^2
+        assert kl_to_banana([0, b, 0, 0, -0.1]) == pytest.approx(b**2, rel=2 * abs(b), abs=1e-15)
+    assert min(kl_to_banana([0, b, 0, 0, -0.1]) for b in np.linspace(-1e-7, 1e-7, 101)) >= 0
+
+
+@pytest.mark.parametrize(("z", "theta"), [((0.3, -0.2), 0.1), ((-1.0, 0.4), 0.0), ((0.7, 1.1), -0.3), ((0.5, -0.2), 0)])
+@pytest.mark.parametrize("m", [4, 5])
+def test_one_sample_has_no_standard_errors(z, theta, m):
+    """At most samples rounding makes the pivots nonzero, so that a solver would not complain."""
+    with pytest.raises(np.linalg.LinAlgError, match="Hessian is singular"):
+        standard_errors(np.full(m, theta), [z], BANANA)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: kl_to_banana([0, 0, 0]), "theta: expected a vector of 4 or 5"),
+        (lambda: kl_to_banana([0, 0, 0, np.nan]), "theta: expected finite"),
+        (lambda: standard_errors([0] * 6, batch(5), BANANA), "theta: expected a vector of 4 or 5"),
+        (lambda: standard_errors([0] * 4, np.zeros((5, 3)), BANANA), "z: expected shape"),
+        (lambda: standard_errors([0, 800, 0, 0], batch(5), BANANA), "theta: expected a point where"),
+    ],
+)
+def test_bad_input_names_the_argument(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

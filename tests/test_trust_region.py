@@ -77,13 +77,49 @@ def test_named_cases(g, h, radius, kind, step):
         np.testing.assert_allclose(np.abs(p), step, atol=1e-9)
 
 
-def test_scale_does_not_matter(rng):
-    one = random_model(rng, 4, "indefinite")
-    p, kind = step_within(one, 1.0)
-    for factor in (1e-8, 1e8):
-        q, other = step_within(Model(0.0, one.gradient * factor, one.hessian * factor), 1.0)
+@pytest.mark.parametrize("factor", [1e-300, 1e-8, 1e8, 1e300])
+@pytest.mark.parametrize("kind", ["concave", "indefinite", "singular"])
+def test_scale_of_the_objective_does_not_matter(kind, factor, rng):
+    for radius in (0.1, 1.0, 10.0):
+        one = random_model(rng, 4, kind)
+        p, step = step_within(one, radius)
+        q, other = step_within(Model(0.0, one.gradient * factor, one.hessian * factor), radius)
         np.testing.assert_allclose(p, q, atol=1e-9)
-        assert kind == other
+        assert step == other
+
+
+@pytest.mark.parametrize("factor", [1e-150, 1e-8, 1e8, 1e150])
+@pytest.mark.parametrize("kind", ["concave", "indefinite", "singular"])
+def test_scale_of_the_parameters_does_not_matter(kind, factor, rng):
+    one = random_model(rng, 4, kind)
+    p, step = step_within(one, 1.0)
+    q, other = step_within(Model(0.0, one.gradient, one.hessian / factor), factor)
+    np.testing.assert_allclose(p, q / factor, atol=1e-9)
+    assert step == other
+
+
+@pytest.mark.parametrize("H", [np.zeros((2, 2)), 1e-300 * np.eye(2), -1e-300 * np.eye(2)], ids=["0", "+", "-"])
+def test_a_step_along_a_large_gradient_fills_the_radius(H):
+    p, kind = step_within(model([3e300, 4e300], H), 2.0)
+    np.testing.assert_allclose(p, [1.2, 1.6], rtol=1e-12)
+    assert kind == "boundary"
+
+
+def test_flat_model_gives_no_step():
+    p, kind = step_within(model([0, 0], np.zeros((2, 2))), 2.0)
+    np.testing.assert_array_equal(p, 0)
+    assert kind == "least norm"
+
+
+def test_norm_does_not_overflow():
+    assert model([3e300, 4e300], np.eye(2)).gradient_norm == pytest.approx(5e300)
+
+
+def test_radius_grows_up_to_its_cap():
+    one = model([1.0], [[0.0]])
+    assert judge(one, np.array([400.0]), 400.0, 400.0) == (True, 800.0)
+    assert judge(one, np.array([800.0]), 800.0, 800.0) == (True, 1000.0)
+    assert judge(one, np.array([1000.0]), 1000.0, 1000.0) == (True, 1000.0)
 
 
 def test_judge_shrinks_after_a_bad_step_and_forgives_rounding():
@@ -101,6 +137,7 @@ def test_judge_shrinks_after_a_bad_step_and_forgives_rounding():
     [
         (lambda: step_within(model([1, 2], [[1]]), 1.0), "hessian: expected a 2 x 2"),
         (lambda: step_within(model([np.nan], [[1]]), 1.0), "gradient: expected finite"),
+        (lambda: step_within(model([1, 2], [[1, 1], [0, 1]]), 1.0), "hessian: expected a symmetric"),
         (lambda: step_within(model([1], [[1]]), 0.0), "radius: expected a finite number above 0"),
     ],
 )
