@@ -7,7 +7,6 @@ The law's exact density is known, so the distance to it is measured, not judged 
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from teachkit._files import write_whole
 from teachkit.book.manifest import describe, write_result
 from teachkit.data import TwoMoons, two_moons
 from teachkit.deep.coupling import CouplingFlow, fit, save_npz
@@ -176,9 +176,8 @@ def _save_curves(outcomes: list[Outcome], out: Path) -> None:
     """Write the loss curves, one array [seeds, steps / thin] a model, as float32."""
     names = dict.fromkeys(outcome.job.name for outcome in outcomes)
     curves = {n: np.stack([o.curve for o in outcomes if o.job.name == n]).astype(np.float32) for n in names}
-    temporary = out / f".{os.getpid()}.curves.npz"
-    np.savez_compressed(temporary, **curves)
-    temporary.replace(out / "curves.npz")
+    with write_whole(out / "curves.npz") as file:
+        np.savez_compressed(file, **curves)
 
 
 def _peak_memory_mb() -> float:

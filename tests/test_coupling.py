@@ -16,6 +16,7 @@ def network(d, seed, hidden=8):
     return coupling.mlp([(rng.standard_normal(s) * 0.7, rng.standard_normal(s[0])) for s in shapes])
 
 
+ONES = np.ones((3, 2))
 CASES = {  # d, mask
     "first half of 2": (2, (1, 0)),
     "second half of 2": (2, (0, 1)),
@@ -94,6 +95,10 @@ def test_masked_form_is_the_split_form(rng):
     np.testing.assert_allclose(x[:, 2:], z[:, 2:] * np.exp(s(kept)[:, 2:]) + t(kept)[:, 2:], atol=1e-14)
 
 
+def wide(x):
+    return np.concatenate([x, x], axis=1)
+
+
 def pattern(layers, d, rng):
     chain = compose(*layers)
     return np.abs(jacobian(lambda v: chain.forward(v)[0], rng.standard_normal((50, d)))).max(0) > 1e-7
@@ -139,6 +144,10 @@ def test_scaling_layer(rng):
     np.testing.assert_allclose(log_abs_det(lambda v: one.forward(v)[0], z), log_det, atol=1e-9)
 
 
+def test_channel_takes_a_whole_float():
+    np.testing.assert_array_equal(coupling.channel(4.0), [1, 1, 0, 0])
+
+
 def test_conditioner_may_overflow_on_the_kept_entry():
     x, log_det = coupling.affine_forward(
         [[1.0, 2.0]], lambda z: np.array([[1e9, 0.0]]), lambda z: np.array([[np.inf, 0]])
@@ -169,10 +178,30 @@ def test_checkerboard_is_one_where_row_plus_column_is_odd():
         (lambda: coupling.affine_forward([[1.0, 2.0]], np.sin, np.cos, (1, 1)), "mask: expected zeros and ones"),
         (lambda: coupling.affine_forward([[1.0, 2.0]], np.sin, np.cos, (1, 0.5)), "mask: expected zeros and ones"),
         (lambda: coupling.affine_forward([[1.0, 2.0]], np.sin, np.cos, (1, 0, 1)), "mask: expected a vector of 2"),
-        (lambda: coupling.affine_inverse([[1.0, 2.0]], lambda z: np.zeros(3), np.cos), "s: expected values"),
-        (lambda: coupling.affine_inverse([[1.0, 2.0]], np.sin, lambda z: np.zeros(3)), "t: expected values"),
+        (lambda: coupling.affine_inverse([[1.0, 2.0]], lambda z: np.zeros((1, 3)), np.cos), "s: expected values"),
+        (lambda: coupling.affine_inverse([[1.0, 2.0]], np.sin, lambda z: np.zeros((1, 3))), "t: expected values"),
+        (lambda: coupling.affine_forward(np.ones((2, 2)), lambda z: z[:, 0], np.cos), "s: expected a number or an ar"),
+        (lambda: coupling.affine_inverse(np.ones((2, 2)), np.sin, lambda z: z[:, 0]), "t: expected a number or an ar"),
+        (lambda: coupling.affine_forward(np.ones((2, 2)), lambda z: None, np.cos), "s: expected an array of numbers"),
+        (lambda: coupling.affine_forward(np.ones((2, 2)), np.sin, lambda z: 1j * z), "t: expected an array of numbers"),
+        (lambda: coupling.layer(np.sin, np.cos, (1, 2)), "mask: expected zeros and ones"),
+        (lambda: coupling.additive(np.sin, (0, 0)), "mask: expected zeros and ones"),
+        (lambda: coupling.layer(np.sin, np.cos, (1, 0)).forward(np.ones((2, 3))), "mask: expected a vector of 3"),
+        (lambda: coupling.network_layer(np.sin, (1, 1), 2.0), "mask: expected zeros and ones"),
+        (lambda: coupling.network_layer(np.sin, (1, 0), 0), "bound: expected a finite number above 0"),
+        (
+            lambda: coupling.network_layer(np.sin, (1, 0), 2.0).forward(np.ones((3, 2))),
+            r"network: .* \(3, 4\), got \(3, 2",
+        ),
+        (
+            lambda: coupling.network_layer(wide, (1, 0), None).inverse(np.ones((3, 2))),
+            r"network: .* \(3, 2\), got \(3, 4",
+        ),
         (lambda: coupling.mlp([]), "weights: expected at least one pair"),
-        (lambda: coupling.mlp([(np.eye(2), np.zeros(3))]), "weights: expected at least one pair"),
+        (lambda: coupling.mlp([(np.eye(2), np.zeros(3))]), r"b0: expected shape \[2\], got \[3\]"),
+        (lambda: coupling.mlp([(np.ones((3, 2)), np.zeros(3)), (np.eye(2), np.zeros(2))]), r"W1: .* \[any, 3\]"),
+        (lambda: coupling.mlp([(np.zeros(2), np.zeros(2))]), "W0: expected shape"),
+        (lambda: coupling.mlp([(np.full((2, 2), np.nan), np.zeros(2))]), "W0: expected finite"),
         (lambda: coupling.channel(3), "c: expected an even number"),
         (lambda: coupling.squeeze(np.zeros((1, 1, 3, 2))), "x: expected shape"),
         (lambda: coupling.unsqueeze(np.zeros((1, 3, 2, 2))), "y: expected shape"),

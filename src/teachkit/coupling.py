@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from teachkit import _check
+from teachkit import _check, _flow_arrays
 from teachkit.change_of_variables import Bijection
 
 Conditioner = Callable[[np.ndarray], ArrayLike]
@@ -25,7 +25,7 @@ def affine_forward(
 
     Args:
         z: [n, d].
-        s: log-scale; takes b z [n, d], returns an array that broadcasts to [n, d].
+        s: log-scale; takes b z [n, d], returns a number or an array of two axes that broadcasts to [n, d].
         t: translation; likewise.
         mask: b, [d], of zeros and ones with at least one of each; 1 keeps the entry.
 
@@ -78,10 +78,14 @@ def log_det(s_values: ArrayLike, mask: ArrayLike = (1, 0)) -> np.ndarray:
 def layer(s: Conditioner, t: Conditioner, mask: ArrayLike = (1, 0)) -> Bijection:
     """Return the affine coupling layer as a bijection, ready to compose.
 
+    Raises:
+        ValueError: if mask is not of zeros and ones with at least one of each; when called, as ``affine_forward``.
+
     >>> layer(lambda z: 0 * z, lambda z: z[:, :1]).forward([[1.0, 2.0]])[0]
     array([[1., 3.]])
     """
-    return Bijection(lambda z: affine_forward(z, s, t, mask), lambda x: affine_inverse(x, s, t, mask))
+    b = _mask(mask)
+    return Bijection(lambda z: affine_forward(z, s, t, b), lambda x: affine_inverse(x, s, t, b))
 
 
 def additive(t: Conditioner, mask: ArrayLike = (1, 0)) -> Bijection:
@@ -114,13 +118,13 @@ def mlp(weights: Sequence[tuple[ArrayLike, ArrayLike]]) -> Conditioner:
     It is the NumPy twin of the networks that ``teachkit.deep.coupling`` trains.
 
     Raises:
-        ValueError: if there is no layer or a W and b do not fit.
+        ValueError: if there is no layer, a W and b do not fit, or a W does not take what the layer before it gives.
 
     >>> mlp([(np.eye(2), np.zeros(2))])(np.array([[1.0, 2.0]]))
     array([[1., 2.]])
     """
-    pairs = [(np.asarray(W, dtype=float), np.asarray(b, dtype=float)) for W, b in weights]
-    if not pairs or any(W.ndim != 2 or b.shape != (len(W),) for W, b in pairs):
+    pairs = _flow_arrays.chain(weights)
+    if not pairs:
         raise ValueError("weights: expected at least one pair W [m, d], b [m]")
 
     def network(x: np.ndarray) -> np.ndarray:
@@ -140,15 +144,22 @@ def network_layer(network: Conditioner, mask: ArrayLike, bound: float | None) ->
         mask: b, [d].
         bound: the layer is affine with s = bound tanh(raw s / bound); None makes it additive.
 
+    Raises:
+        ValueError: if mask is not of zeros and ones with at least one of each, or bound not above 0; when called, if
+            the network's output has another width.
+
     >>> affine = network_layer(mlp([([[0, 0], [0.5, 0], [0, 0], [1, 0]], np.zeros(4))]), (1, 0), bound=2)
     >>> affine.forward([[2.0, 3.0]])[1].round(6)  # 2 tanh(1 / 2)
     array([0.924234])
     """
-    if bound is not None:
-        _check.positive("bound", bound)
+    mask = _mask(mask)
+    bound = None if bound is None else _check.positive("bound", bound)
 
     def values(y: np.ndarray) -> tuple[Conditioner, Conditioner]:
-        out = np.asarray(network(y), dtype=float)
+        out = _check.floats("network", network(y))
+        wanted = (len(y), mask.size if bound is None else 2 * mask.size)
+        if out.shape != wanted:
+            raise ValueError(f"network: expected an output of shape {wanted}, got {out.shape}")
         if bound is None:
             return np.zeros_like, lambda _: out
         raw_s, t = np.split(out, 2, axis=1)
@@ -170,22 +181,21 @@ def flow_from_arrays(arrays: Mapping[str, ArrayLike]) -> list[Bijection]:
 
     Args:
         arrays: "mask" [layers, d]; "W0", "b0", "W1", "b1", ... with the weights of all layers' networks stacked along
-            the first axis; "bound", a number, if the layers are affine; "log_scale" [d] if a scaling ends the flow.
+            the first axis; and either "bound", a number, for affine layers, or "log_scale" [d], for additive ones,
+            which a scaling follows.
 
     Raises:
-        ValueError: if the mask or the weights are missing.
+        ValueError: if an array is missing or has the wrong shape, or there are both bound and log_scale or neither.
 
-    >>> [shift] = flow_from_arrays({"mask": [[1, 0]], "W0": [[[0, 0], [1, 0]]], "b0": [[0, 0]]})
+    >>> arrays = {"mask": [[1, 0]], "W0": [[[0, 0], [1, 0]]], "b0": [[0, 0]], "log_scale": [0, 0]}
+    >>> shift, scale = flow_from_arrays(arrays)
     >>> shift.forward([[2.0, 3.0]])[0]
     array([[2., 5.]])
     """
-    if not {"mask", "W0", "b0"} <= set(arrays):
-        raise ValueError(f"arrays: expected at least mask, W0 and b0, got {', '.join(sorted(arrays))}")
-    depth = sum(name.startswith("W") for name in arrays)
-    weights = [[(arrays[f"W{j}"][i], arrays[f"b{j}"][i]) for j in range(depth)] for i in range(len(arrays["mask"]))]
-    bound = float(arrays["bound"]) if "bound" in arrays else None
-    layers = [network_layer(mlp(w), mask, bound) for w, mask in zip(weights, arrays["mask"], strict=True)]
-    return [*layers, scaling(arrays["log_scale"])] if "log_scale" in arrays else layers
+    mask, weights, bound, log_scale = _flow_arrays.read(arrays)
+    networks = [mlp([(W[i], b[i]) for W, b in weights]) for i in range(len(mask))]
+    layers = [network_layer(network, b, bound) for network, b in zip(networks, mask, strict=True)]
+    return layers if log_scale is None else [*layers, scaling(log_scale)]
 
 
 def checkerboard(h: int, w: int) -> np.ndarray:
@@ -204,7 +214,8 @@ def channel(c: int) -> np.ndarray:
     >>> channel(4)
     array([1., 1., 0., 0.])
     """
-    if _check.count("c", c) % 2:
+    c = _check.count("c", c)
+    if c % 2:
         raise ValueError(f"c: expected an even number of channels, got {c}")
     return np.repeat([1.0, 0.0], c // 2)
 
@@ -241,8 +252,8 @@ def unsqueeze(y: ArrayLike) -> np.ndarray:
     return y.reshape(n, c // 4, 2, 2, h, w).transpose(0, 1, 4, 2, 5, 3).reshape(n, c // 4, 2 * h, 2 * w)
 
 
-def _mask(mask: ArrayLike, d: int) -> np.ndarray:
-    b = _check.vector("mask", mask, sizes=(d,))
+def _mask(mask: ArrayLike, d: int | None = None) -> np.ndarray:
+    b = _check.vector("mask", mask, sizes=None if d is None else (d,))
     if not np.isin(b, (0.0, 1.0)).all() or b.min() == b.max():
         raise ValueError(f"mask: expected zeros and ones with at least one of each, got {b}")
     return b
@@ -255,7 +266,9 @@ def _masked(name: str, z: ArrayLike, mask: ArrayLike) -> tuple[np.ndarray, np.nd
 
 def _condition(name: str, f: Conditioner, z: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return f(b z), [n, d], with 0 at the kept entries: exp(0) = 1 and + 0 then leave them exactly as they are."""
-    values = np.asarray(f(b * z), dtype=float)
+    values = _check.floats(name, f(b * z))
+    if values.ndim == 1:  # [n] would be taken for [d], and n may equal d
+        raise ValueError(f"{name}: expected a number or an array of two axes, got shape {values.shape}")
     try:
         return np.where(b == 1, 0.0, np.broadcast_to(values, z.shape))
     except ValueError as error:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from teachkit._files import write_whole
 
 NAME = "result.json"
 FIELDS: dict[str, type | tuple[type, ...]] = {
@@ -78,10 +79,10 @@ def write_result(folder: Path | str, manifest: Mapping[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     complete = {**manifest, "files": {path: _sha256(folder / path) for path in _others(folder)}}
     _validate(complete, folder)
-    target, temporary = folder / NAME, folder / f".{NAME}.{os.getpid()}"
-    temporary.write_text(json.dumps(complete, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
-    temporary.replace(target)
-    return target
+    text = json.dumps(complete, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with write_whole(folder / NAME) as file:
+        file.write(text.encode())
+    return folder / NAME
 
 
 def read_result(folder: Path | str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +13,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from teachkit import _check
+from teachkit import _check, _flow_arrays
+from teachkit._files import write_whole
 from teachkit.change_of_variables import Bijection
 from teachkit.coupling import flow_from_arrays
 
@@ -58,9 +58,10 @@ class CouplingFlow(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        self.d, hidden = _check.count("d", d, low=2), _check.count("hidden", hidden)
+        self.d = d = _check.count("d", d, low=2)
+        layers, hidden = _check.count("layers", layers), _check.count("hidden", hidden)
         sizes = (d, hidden, hidden, d if additive else 2 * d)
-        self.networks = nn.ModuleList(_network(sizes, generator, dtype) for _ in range(_check.count("layers", layers)))
+        self.networks = nn.ModuleList(_network(sizes, generator, dtype) for _ in range(layers))
         self.log_scale = nn.Parameter(torch.zeros(d, dtype=dtype)) if additive else None
         places = torch.arange(layers)[:, None] + torch.arange(d) + 1
         self.register_buffer("mask", (places % 2).to(dtype), persistent=False)  # (1, 0, ...), (0, 1, ...), ...
@@ -159,7 +160,7 @@ def fit(
     >>> [step.step for step in fit(flow, normal, steps=2, generator=torch.Generator().manual_seed(1))]
     [1, 2]
     """
-    _check.count("steps", steps), _check.count("batch", batch), _check.positive("lr", lr)
+    steps, batch, lr = _check.count("steps", steps), _check.count("batch", batch), _check.positive("lr", lr)
     draw = data if callable(data) else _draw_from(flow._points("data", data))
     optimizer = torch.optim.Adam(flow.parameters(), lr, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -195,36 +196,40 @@ def from_arrays(arrays: Mapping[str, ArrayLike]) -> CouplingFlow:
     """Undo ``to_arrays``: return the flow with these weights, in their precision.
 
     Raises:
-        ValueError: if an array is missing or the masks or the bound are not those of ``CouplingFlow``.
+        ValueError: as ``flow_from_arrays``, or if the depth, the sizes, the masks or the bound are not those of a
+            ``CouplingFlow``.
 
     >>> flow = CouplingFlow(layers=3, generator=torch.Generator().manual_seed(0))
     >>> np.array_equal(to_arrays(from_arrays(to_arrays(flow)))["W1"], to_arrays(flow)["W1"])
     True
     """
-    arrays = {name: torch.as_tensor(np.asarray(x)) for name, x in arrays.items()}
-    needed = {"mask", *(f"{kind}{j}" for j in range(_DEPTH) for kind in "Wb")}
-    if missing := needed - arrays.keys():
-        raise ValueError(f"arrays: missing {', '.join(sorted(missing))}")
-    (layers, hidden, d), additive = arrays["W0"].shape, "log_scale" in arrays
-    flow = CouplingFlow(d, layers, hidden, additive=additive, generator=torch.Generator(), dtype=arrays["W0"].dtype)
-    if not torch.equal(arrays["mask"], flow.mask) or float(arrays.get("bound", BOUND)) != BOUND:
+    mask, weights, bound, log_scale = _flow_arrays.read(arrays)
+    (layers, d), hidden, additive = mask.shape, weights[0][1].shape[1], bound is None
+    dtype = torch.float32 if np.asarray(arrays["W0"]).dtype == np.float32 else torch.float64
+    flow = CouplingFlow(d, layers, hidden, additive=additive, generator=torch.Generator(), dtype=dtype)
+    if [W.shape[1] for W, _ in weights[:-1]] != [hidden] * (_DEPTH - 1):
+        raise ValueError(f"arrays: expected W0 to W{_DEPTH - 1}, with hidden layers of one size")
+    if not np.array_equal(mask, flow.mask) or bound not in (None, BOUND):
         raise ValueError(f"arrays: expected alternating masks and the bound {BOUND}")
-    with torch.no_grad():
-        for i, network in enumerate(flow.networks):
-            for j in range(_DEPTH):
-                network[2 * j].weight.copy_(arrays[f"W{j}"][i])
-                network[2 * j].bias.copy_(arrays[f"b{j}"][i])
-        if additive:
-            flow.log_scale.copy_(arrays["log_scale"])
+    _fill(flow, weights, log_scale)
     return flow
 
 
+@torch.no_grad()
+def _fill(flow: CouplingFlow, weights: _flow_arrays.Weights, log_scale: np.ndarray | None) -> None:
+    for j, pair in enumerate(weights):
+        W, b = map(torch.from_numpy, pair)
+        for i, network in enumerate(flow.networks):
+            network[2 * j].weight.copy_(W[i])
+            network[2 * j].bias.copy_(b[i])
+    if log_scale is not None:
+        flow.log_scale.copy_(torch.from_numpy(log_scale))
+
+
 def save_npz(flow: CouplingFlow, path: Path | str) -> None:
-    """Write ``to_arrays`` to an .npz file, which appears whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    np.savez_compressed(temporary, **to_arrays(flow))
-    temporary.replace(path)
+    """Write ``to_arrays`` in NumPy's .npz format to a file of this name, which appears whole or not at all."""
+    with write_whole(path) as file:
+        np.savez_compressed(file, **to_arrays(flow))
 
 
 def _network(sizes: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> nn.Sequential:
