@@ -1,5 +1,6 @@
 """The checks at the door: what they let through, as what, and what they say to the rest."""
 
+import reprlib
 from fractions import Fraction
 
 import numpy as np
@@ -32,7 +33,7 @@ NUMBERS = [3, 3.0, np.int64(3), np.uint8(3), np.float32(3), np.float64(3), np.ar
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=reprlib.repr)
 @pytest.mark.parametrize(
     ("check", "wanted"),
     [
@@ -46,7 +47,7 @@ def test_what_is_no_number_is_refused_by_name(check, wanted, value):
         check("size", value)
 
 
-@pytest.mark.parametrize("value", NUMBERS, ids=repr)
+@pytest.mark.parametrize("value", NUMBERS, ids=reprlib.repr)
 def test_whole_numbers_come_back_as_int(value):
     out = _check.count("n", value)
     assert (type(out), out) == (int, 3)
@@ -54,7 +55,7 @@ def test_whole_numbers_come_back_as_int(value):
     assert type(_check.positive("x", value)) is float
 
 
-@pytest.mark.parametrize("value", [0, -1, 2.5, 0.999, np.float64(-0.5)], ids=repr)
+@pytest.mark.parametrize("value", [0, -1, 2.5, 0.999, np.float64(-0.5)], ids=reprlib.repr)
 def test_count_refuses_fractions_and_numbers_below_its_bound(value):
     with pytest.raises(ValueError, match="n: expected a whole number of at least 1, got"):
         _check.count("n", value)
@@ -65,7 +66,7 @@ def test_count_keeps_large_numbers_exact():
     assert _check.count("n", 0, low=0) == 0
 
 
-@pytest.mark.parametrize("value", [0, -1, -0.0, np.float64(-1e-300)], ids=repr)
+@pytest.mark.parametrize("value", [0, -1, -0.0, np.float64(-1e-300)], ids=reprlib.repr)
 def test_positive_refuses_zero_and_below(value):
     with pytest.raises(ValueError, match="std: expected a finite number above 0, got"):
         _check.positive("std", value)
@@ -77,7 +78,7 @@ def test_a_long_argument_is_not_printed_whole():
     assert len(str(caught.value)) < 120
 
 
-@pytest.mark.parametrize("x", NO_ARRAYS, ids=repr)
+@pytest.mark.parametrize("x", NO_ARRAYS, ids=reprlib.repr)
 @pytest.mark.parametrize("check", [_check.floats, _check.points, _check.vector, _check.matrix])
 def test_what_holds_no_numbers_is_no_array(check, x):
     with pytest.raises(ValueError, match="x: expected an array of numbers, got"):

@@ -12,6 +12,7 @@ from teachkit import plots
 from teachkit.data import banana, standard_normal
 
 B = np.array([[2.0, 1.0], [0.0, 3.0]])
+LINEAR = {"I": np.eye(2), "B": B, "turned": [[0, -1], [1, 0]], "flipped": [[0, 2], [1, 0]], "flat": [[1, 2], [2, 4]]}
 EXTENT = (-1.0, 2.0, -3.0, 0.5)
 DRAW = {
     "density": (lambda ax: plots.density(ax, banana().log_prob, EXTENT, n=8), QuadMesh),
@@ -91,7 +92,7 @@ def test_use_style_is_the_only_one_that_sets_defaults():
         assert mpl.rcParams["figure.facecolor"] == "none"
 
 
-@pytest.mark.parametrize("M", [np.eye(2), B, B.T, [[0.0, -1.0], [1.0, 0.0]], [[1.0, 2.0], [2.0, 4.0]]], ids=str)
+@pytest.mark.parametrize("M", LINEAR.values(), ids=LINEAR.keys())
 @pytest.mark.parametrize(("corner", "error"), [((0, 0), 1e-12), ((-3.0, 2.0), 1e-10), ((1e6, -1e6), 1e-5)], ids=str)
 @pytest.mark.parametrize("size", [1.0, 1e-3])
 def test_area_of_a_cell_is_exact_for_linear_maps(M, corner, error, size):
