@@ -48,7 +48,7 @@ check: book ## check links, images and accessibility of the built book
 	@$(RUN) -m pytest -n $(WORKERS) tests/site
 
 bench: env ## run the benchmarks
-	@for script in benchmarks/*.py; do echo "== $$script"; $(RUN) "$$script" || exit 1; done
+	@$(RUN) -m benchmarks
 
 clean: ## remove everything that was built (.venv stays)
 	@rm -rf _build

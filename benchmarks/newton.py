@@ -134,7 +134,7 @@ def method_metrics(config: Config) -> dict[str, Any]:
 def table(metrics: dict[str, Any]) -> str:
     """Return the metrics as lines of text.
 
-    >>> print(table({"load": 0.5, "ratio": {"mean": 30.0, "spread": 1.0, "n": 9}}))
+    >>> print(table({"load": 0.5, "ratio": {"median": 30.0, "spread": 1.0, "n": 9}}))
     load   0.5
     ratio  30 +- 1
     """
@@ -190,7 +190,7 @@ def _speedup(times: Mapping[tuple[str, int, str], np.ndarray], task: str) -> dic
 
 def _spread(values: np.ndarray) -> dict[str, float]:
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
-    return {"mean": float(middle), "spread": float(high - low) / 2, "n": len(values)}
+    return {"median": float(middle), "spread": float(high - low) / 2, "n": len(values)}
 
 
 def _power(n: int) -> str:
@@ -203,7 +203,7 @@ def _power(n: int) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value['mean']:.4g} +- {value['spread']:.2g}" if isinstance(value, dict) else f"{value:.4g}"
+    return f"{value['median']:.4g} +- {value['spread']:.2g}" if isinstance(value, dict) else f"{value:.4g}"
 
 
 if __name__ == "__main__":

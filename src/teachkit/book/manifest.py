@@ -44,7 +44,8 @@ def describe(
         name: The run's name, which is also its folder's.
         config: The run's configuration, as JSON can hold it.
         seeds: The seeds that were used.
-        metrics: Numbers, or ``{"mean": m, "spread": s, "n": k}`` over k seeds, or None for "not run yet"; may nest.
+        metrics: Numbers, or ``{"mean": m, "spread": s, "n": k}`` over k seeds (timings: "median", over
+            rounds), or None for "not run yet"; may nest.
         seconds: How long it took.
         device: "cpu", or the accelerator's name.
         peak_memory_mb: The peak memory in MB; this process's own, if not given.
@@ -122,11 +123,20 @@ def _validate(manifest: Any, folder: Path) -> None:
     _check_metrics(manifest["metrics"], f"{where}: metrics")
 
 
+def measured(value: dict[str, Any]) -> str | None:
+    """Return "mean" (over seeds) or "median" (over rounds) if ``value`` is one measured number, None for a group.
+
+    >>> measured({"median": 2.0, "spread": 0.1, "n": 9}), measured({"nll": 1.5})
+    ('median', None)
+    """
+    return next((kind for kind in ("mean", "median") if kind in value), None)
+
+
 def _check_metrics(value: Any, where: str) -> None:
     """Raise unless ``value`` is a tree of finite numbers, strings and None."""
     if isinstance(value, dict):
-        if "mean" in value and value.keys() != {"mean", "spread", "n"}:
-            raise ValueError(f"{where}: expected mean, spread and n, got {', '.join(sorted(value))}")
+        if (kind := measured(value)) and value.keys() != {kind, "spread", "n"}:
+            raise ValueError(f"{where}: expected {kind}, spread and n, got {', '.join(sorted(value))}")
         for key, child in value.items():
             _check_metrics(child, f"{where}.{key}")
     elif isinstance(value, float) and not math.isfinite(value):

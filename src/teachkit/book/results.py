@@ -17,7 +17,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxRole
 
-from teachkit.book.manifest import NAME, read_result
+from teachkit.book.manifest import NAME, measured, read_result
 
 _OF_THE_RUN = ("seconds", "peak_memory_mb", "device")
 """Fields of the manifest that can be shown like a metric."""
@@ -67,7 +67,7 @@ def look_up(manifest: dict[str, Any], path: str) -> Any:
 
 def _paths(manifest: dict[str, Any]) -> list[str]:
     def walk(value: Any, path: str) -> list[str]:
-        if isinstance(value, dict) and "mean" not in value:
+        if isinstance(value, dict) and not measured(value):
             return [x for key in value for x in walk(value[key], f"{path}.{key}" if path else key)]
         return [path]
 
@@ -85,17 +85,23 @@ def show(value: Any, spec: str = "") -> str:
     if value is None:
         return "not run yet"
     if isinstance(value, dict):
-        if "mean" not in value:
+        if not (kind := measured(value)):
             raise ValueError(f"is a group of metrics: {', '.join(value)}")
-        if value["mean"] is None:
+        if value[kind] is None:
             return "not run yet"
         spec = spec or _digits(value["spread"])
-        return f"{value['mean']:{spec}} ± {value['spread']:{spec}}"
+        return f"{value[kind]:{spec}} ± {value['spread']:{spec}}"
     return f"{value:{spec}}" if spec else _plain(value)
 
 
 def _plain(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+_SPREAD = {
+    "mean": "mean ± standard deviation over {n} seeds",
+    "median": "median ± half the distance of the quartiles over {n} rounds",
+}
 
 
 def _digits(spread: float) -> str:
@@ -111,8 +117,10 @@ def origin(manifest: dict[str, Any], path: str) -> str:
     where = "a CPU" if device.lower() == "cpu" else device
     if value is None:
         return f"Run {manifest['name']}: no machine has run this yet"
-    seeds = f"mean ± spread over {value['n']} seeds, " if isinstance(value, dict) else ""
-    return f"Run {manifest['name']}: {seeds}recorded on {where}, commit {manifest['commit'][:7]}"
+    commit, *changes = manifest["commit"].split("+")
+    parts = [_SPREAD[measured(value)].format(n=value["n"])] if isinstance(value, dict) else []
+    parts += [f"recorded on {where}", "+".join([f"commit {commit[:7]}", *changes])]
+    return f"Run {manifest['name']}: {', '.join(parts)}"
 
 
 # --- the build --------------------------------------------------------------------------------
