@@ -98,6 +98,7 @@ def test_a_group_cannot_be_shown(run):
 
 def test_the_tooltip_names_seeds_and_device(run):
     manifest = read_result(run)
-    assert origin(manifest, "nll").startswith("Run moons: mean ± standard deviation over 3 seeds, recorded on a CPU, commit ")
+    expected = "Run moons: mean ± standard deviation over 3 seeds, recorded on a CPU, commit "
+    assert origin(manifest, "nll").startswith(expected)
     assert origin(manifest | {"device": "NVIDIA X"}, "test.bits").startswith("Run moons: recorded on NVIDIA X, commit ")
     assert origin(manifest, "fid") == "Run moons: no machine has run this yet"
