@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from teachkit.coupling import flow_from_arrays
-from teachkit.deep.coupling import from_arrays
+from teachkit.deep.coupling import bijections, from_arrays
 
 SHAPES = {"W0": (2, 3, 2), "b0": (2, 3), "W1": (2, 3, 3), "b1": (2, 3), "W2": (2, 4, 3), "b2": (2, 4)}
 AFFINE = {"mask": [[1, 0], [0, 1]], "bound": 2.0} | {name: np.ones(shape) for name, shape in SHAPES.items()}
@@ -19,8 +19,10 @@ loaders = pytest.mark.parametrize("load", [flow_from_arrays, from_arrays], ids=[
 
 @loaders
 @pytest.mark.parametrize("arrays", [AFFINE, ADDITIVE], ids=["affine", "additive"])
-def test_sound_arrays_are_read(load, arrays):
-    load(arrays)
+def test_sound_arrays_give_one_layer_for_each_mask(load, arrays):
+    loaded = load(arrays)
+    layers = loaded if isinstance(loaded, list) else bijections(loaded)
+    assert len(layers) == len(arrays["mask"]) + ("log_scale" in arrays)
 
 
 @loaders

@@ -265,5 +265,7 @@ def test_divergence_and_coupling_map_are_those_of_python(visit):
 def test_figure_moves_on_a_page_that_is_opened_as_a_file(browser, root, name):
     page = browser.new_page()
     page.goto((root / "_build/html" / PLACES[name]).as_uri(), wait_until="load")
-    page.locator(f'.tk-interactive.tk-ready[data-figure="{name}"]').wait_for()
+    figure = page.locator(f'.tk-interactive.tk-ready[data-figure="{name}"]')
+    figure.wait_for()
+    assert figure.locator(".tk-readout").inner_text()
     page.close()
