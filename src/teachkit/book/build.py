@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from teachkit._files import write_whole
 from teachkit.book.execute import execute
 from teachkit.book.pages import html, page_names, source
 
@@ -117,9 +118,8 @@ def changed(stamp: Path, key: str) -> bool:
 def record(stamp: Path, key: str) -> None:
     """Write a key into its stamp, whole or not at all."""
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    fresh = stamp.with_name(f"{stamp.name}.new")
-    fresh.write_text(key, "utf-8")
-    fresh.replace(stamp)
+    with write_whole(stamp) as file:
+        file.write(key.encode())
 
 
 def remove(root: Path, folders: Iterable[str]) -> None:

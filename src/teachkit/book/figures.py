@@ -12,6 +12,8 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from teachkit._files import write_whole
+
 MARK = 'class="tk-interactive"'
 ENTRY = "figures.mjs"
 _IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./([\w.]+)";$', re.M)
@@ -67,9 +69,8 @@ def write_bundle(app: Sphinx, exception: Exception | None) -> None:
         return
     target = Path(app.outdir) / "figures" / "figures.js"
     target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_suffix(".new")
-    new.write_text(bundle(Path(app.srcdir) / "extra" / "figures"), "utf-8")
-    new.replace(target)
+    with write_whole(target) as file:
+        file.write(bundle(Path(app.srcdir) / "extra" / "figures").encode())
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

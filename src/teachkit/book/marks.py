@@ -17,6 +17,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
+from teachkit._files import write_whole
 from teachkit.book import laws_page
 from teachkit.book.laws import Evidence, Law, collect
 from teachkit.book.statements import NEED_A_LAW, Statement, find_problems
@@ -129,7 +130,8 @@ def _fingerprint(env: BuildEnvironment, evidence: Evidence) -> str:
 def _remember(app: Sphinx, exception: Exception | None) -> None:
     """Only a build that came to its end has written its marks."""
     if exception is None:
-        (Path(app.doctreedir) / _FINGERPRINT).write_text(app.tk_fingerprint)
+        with write_whole(Path(app.doctreedir) / _FINGERPRINT) as file:
+            file.write(app.tk_fingerprint.encode())
 
 
 def _resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -18,6 +18,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
 
+from teachkit._files import write_whole
+
 _ADDRESS = re.compile(r"https://github\.com/([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+?)(?:\.git)?/?")
 _COLAB = "https://colab.research.google.com/github"
 _INDEX = """<!DOCTYPE html>
@@ -131,10 +133,8 @@ def _index(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html" or app.config.root_doc == "index":
         return
     page = app.builder.get_target_uri(app.config.root_doc)
-    target = Path(app.outdir) / "index.html"
-    temporary = target.with_suffix(".tmp")
-    temporary.write_text(_INDEX.format(title=app.config.project, page=page), "utf-8")
-    temporary.replace(target)
+    with write_whole(Path(app.outdir) / "index.html") as file:
+        file.write(_INDEX.format(title=app.config.project, page=page).encode())
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
