@@ -185,6 +185,13 @@ def test_density_is_zero_where_no_branch_reaches():
     )
 
 
+def test_positive_determinant_everywhere_is_not_injectivity(rng):
+    spiral = lambda z: np.exp(z[:, :1]) * np.stack([np.cos(z[:, 1]), np.sin(z[:, 1])], 1)  # noqa: E731
+    z = rng.standard_normal((20, 2))
+    np.testing.assert_allclose(np.linalg.det(jacobian(spiral, z)), np.exp(2 * z[:, 0]), rtol=1e-9)
+    np.testing.assert_allclose(spiral(z), spiral(z + np.array([0, 2 * np.pi])), atol=1e-12)
+
+
 def test_fold_determinant_is_4_z2(rng):
     z = rng.standard_normal((20, 2))
     np.testing.assert_allclose(np.linalg.det(jacobian(fold, z)), 4 * z[:, 1], atol=1e-9)

@@ -148,6 +148,16 @@ def test_channel_takes_a_whole_float():
     np.testing.assert_array_equal(coupling.channel(4.0), [1, 1, 0, 0])
 
 
+@pytest.mark.parametrize(("log_scale", "least", "most"), [(20, 0, 1e-15), (-20, 1e-9, 1e-6), (-40, 0.9, 1.1)])
+def test_digits_that_the_inverse_loses(log_scale, least, most):
+    """Half of them at s = -20, all at s = -40, none where s is large: z2 exp(s) drowns in t."""
+    one = coupling.layer(lambda z: 0 * z + log_scale, lambda z: 0 * z + 1.0)
+    z = np.stack([np.zeros(1001), np.linspace(1, 3, 1001)], 1)
+    back, _ = one.inverse(one.forward(z)[0])
+    error = np.abs(back[:, 1] / z[:, 1] - 1).max()
+    assert least <= error <= most
+
+
 def test_conditioner_may_overflow_on_the_kept_entry():
     x, log_det = coupling.affine_forward(
         [[1.0, 2.0]], lambda z: np.array([[1e9, 0.0]]), lambda z: np.array([[np.inf, 0]])

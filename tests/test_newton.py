@@ -128,6 +128,17 @@ def test_one_sample_has_no_maximum():
 
 
 @pytest.mark.law("single-sample-unbounded")
+def test_three_samples_in_a_special_position_have_no_maximum():
+    """With this a the three points (z1, z2 exp(a z1)) lie on one line, so a line t can cancel them for every b."""
+    z = np.array([[-1.0, 1.0], [0.0, 0.5], [1.0, 0.2]])
+    a = np.log((1 - np.sqrt(0.2)) / 0.4)
+    for b in (5, 10, 20):
+        wanted = -z[:, 1] * np.exp(a * z[:, 0] + b)
+        c, d = np.polyfit(z[:, 0], wanted, 1)
+        assert nt.objective([a, b, c, d], z, BANANA) > b - 3
+
+
+@pytest.mark.law("single-sample-unbounded")
 @pytest.mark.parametrize("name", TARGETS)
 def test_one_or_two_samples_have_no_stationary_point(name, rng):
     """Where the derivatives in c and d vanish, that in b is 1: found by solving for g = 0, for every target."""
