@@ -1,0 +1,100 @@
+"""The log of attempts beside a notebook: one line of JSON for each, so that a restart loses nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from teachkit.grading.verdict import Verdict
+
+_LARGEST = 200_000
+"""The most characters of one record that the log keeps."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One answer to one item, as plain data, with its score from 0 to 1."""
+
+    time: str
+    student: str
+    item: str
+    record: Any
+    score: float
+    status: str
+
+
+@dataclass
+class Log:
+    """All attempts at a sheet; each is written to the file at once.
+
+    Args:
+        path: The file, or None to keep the attempts in memory alone.
+
+    Attributes:
+        attempts: In the order of time.
+        trouble: Why the last attempt could not be written; empty if it was.
+    """
+
+    path: Path | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    trouble: str = ""
+
+    def __post_init__(self) -> None:
+        if self.path is not None and self.path.exists():
+            self.attempts += _read(self.path)
+
+    def add(self, student: str, item: str, record: Any, verdict: Verdict) -> Attempt:
+        """Append an attempt; one that can't be written is kept in memory."""
+        if len(json.dumps(record)) > _LARGEST:
+            record = None
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        attempt = Attempt(now, student, item, record, verdict.score, verdict.status)
+        self.attempts.append(attempt)
+        self.trouble = self._write(attempt)
+        return attempt
+
+    def of(self, student: str, item: str | None = None) -> list[Attempt]:
+        """Return a student's attempts, at one item or at all."""
+        return [x for x in self.attempts if x.student == student and item in (None, x.item)]
+
+    def best(self, student: str, item: str) -> Attempt | None:
+        """Return the attempt with the highest score, the latest of equal ones, and not an empty one."""
+        usable = [x for x in self.of(student, item) if x.record is not None]
+        return max(reversed(usable), key=lambda x: x.score, default=None)
+
+    def wrong(self, student: str, item: str) -> int:
+        """Return how many different answers were not right."""
+        failed = [x for x in self.of(student, item) if x.status in ("wrong", "partly")]
+        return len({json.dumps(x.record, sort_keys=True) for x in failed})
+
+    def _write(self, attempt: Attempt) -> str:
+        if self.path is None:
+            return ""
+        try:
+            with self.path.open("a+b") as file:
+                if file.tell() and _last(file) != b"\n":  # an earlier write was cut off
+                    file.write(b"\n")
+                file.write(json.dumps(asdict(attempt), allow_nan=False).encode() + b"\n")
+        except OSError as error:
+            return f"This attempt could not be written to {self.path.name}: {error.strerror}."
+        return ""
+
+
+def _last(file: Any) -> bytes:
+    file.seek(-1, 2)
+    return file.read(1)
+
+
+def _read(path: Path) -> Iterator[Attempt]:
+    """Yield the attempts of a file; a line that was cut off is passed over, and stays in the file."""
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        try:
+            attempt = Attempt(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
+        if isinstance(attempt.score, int | float) and isinstance(attempt.student, str):
+            yield attempt

@@ -1,0 +1,111 @@
+"""Run a student's function: with a time limit, without its printing, and whatever it raises.
+
+The function runs in a thread of its own. When the time is up an exception is raised in that thread,
+again and again, and the thread is left alone if it catches even that. This guards against mistakes,
+not against attacks: a class is graded in a sandbox.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+class Stopped(BaseException):
+    """Raised inside a function whose time is up."""
+
+
+@dataclass
+class Outcome:
+    """What became of a call: its value, or a problem in words; and how many characters were printed."""
+
+    value: Any = None
+    problem: str = ""
+    printed: int = 0
+
+
+class _Silent(io.TextIOBase):
+    """Count what one thread writes; let others through."""
+
+    def __init__(self, owner: int, others: Any, outcome: Outcome) -> None:
+        self._owner, self._others, self._outcome = owner, others, outcome
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() != self._owner:
+            return self._others.write(text)
+        self._outcome.printed += len(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._others.flush()
+
+
+def call(function: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> Outcome:
+    """Return what ``function(*arguments)`` gives within so many seconds.
+
+    >>> call(lambda x: 1 / x, (0,), 1.0).problem
+    'It raised ZeroDivisionError: division by zero (line 1 of your function).'
+    """
+    outcome = Outcome()
+    thread = threading.Thread(target=_run, args=(function, arguments, outcome), daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # a browser has no threads, and there is no time limit
+        _run(function, arguments, outcome)
+        return outcome
+    thread.join(seconds)
+    if thread.is_alive():
+        _stop(thread)
+        problem = f"It had not ended after {seconds:.3g} s: is there a loop that never ends?"
+        return Outcome(problem=problem, printed=outcome.printed)
+    return outcome
+
+
+def _run(function: Callable[..., Any], arguments: tuple[Any, ...], outcome: Outcome) -> None:
+    try:
+        with _silent(outcome), np.errstate(all="ignore"):
+            outcome.value = function(*arguments)
+    except Stopped:
+        pass
+    except BaseException as error:  # a student's function may even call exit()
+        outcome.problem = f"It raised {type(error).__name__}: {_text(error)}{_line(error, function)}."
+
+
+@contextmanager
+def _silent(outcome: Outcome) -> Iterator[None]:
+    out = _Silent(threading.get_ident(), sys.stdout, outcome)
+    with redirect_stdout(out), redirect_stderr(out), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return " ".join(str(error).split())[:200] or "no message"
+    except Exception:
+        return "a message that can't be shown"
+
+
+def _line(error: BaseException, function: Callable[..., Any]) -> str:
+    code = getattr(function, "__code__", None)
+    lines = [n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
+    return f" (line {lines[-1] - code.co_firstlineno + 1} of your function)" if lines else ""
+
+
+def _stop(thread: threading.Thread) -> None:
+    """Raise in the thread until it ends, for half a second."""
+    until = time.monotonic() + 0.5
+    while thread.is_alive() and time.monotonic() < until:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
+        thread.join(0.02)
