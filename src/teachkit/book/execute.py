@@ -64,7 +64,9 @@ def is_notebook(path: Path) -> bool:
     """Return whether Jupyter Book would run this file."""
     from myst_nb.core.read import is_myst_markdown_notebook
 
-    return is_myst_markdown_notebook(path.read_text("utf-8"))
+    if not is_myst_markdown_notebook(path.read_text("utf-8")):
+        return False
+    return read(path).metadata.get("mystnb", {}).get("execution_mode") != "off"
 
 
 def cached_seconds(path: Path, cache: JupyterCacheBase) -> float | None:

@@ -30,6 +30,7 @@ def student_page(source: Source) -> str:
         elif not inside:
             out += _for_students(source, block)
     front = source.front.removesuffix("---\n") + _OFF + "---\n"
+    out.append(f"\nWhen you have tried every item, read [the solutions](../solutions/{source.path.name}).")
     text = front + "\n" + NOTE.format(source=f"solutions/{source.path.name}") + "\n" + "\n".join(out)
     return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
 

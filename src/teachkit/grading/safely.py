@@ -66,8 +66,9 @@ def call(function: Callable[..., Any], arguments: tuple[Any, ...], seconds: floa
         return outcome
     thread.join(seconds)
     if thread.is_alive():
-        _stop(thread)
+        stopped = _stop(thread)
         problem = f"It had not ended after {seconds:.3g} s: is there a loop that never ends?"
+        problem += "" if stopped else " It could not be stopped either; restart the kernel."
         return Outcome(problem=problem, printed=outcome.printed)
     return outcome
 
@@ -103,9 +104,10 @@ def _line(error: BaseException, function: Callable[..., Any]) -> str:
     return f" (line {lines[-1] - code.co_firstlineno + 1} of your function)" if lines else ""
 
 
-def _stop(thread: threading.Thread) -> None:
-    """Raise in the thread until it ends, for half a second."""
+def _stop(thread: threading.Thread) -> bool:
+    """Raise in the thread until it ends, for half a second; return whether it ended."""
     until = time.monotonic() + 0.5
     while thread.is_alive() and time.monotonic() < until:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
         thread.join(0.02)
+    return not thread.is_alive()

@@ -101,10 +101,14 @@ class Sheet:
         more = () if opened == total else ("Another wrong answer opens the next one.",)
         return Note((*shown, *more))
 
+    def best(self, item: str) -> float:
+        """Return the score of your best attempt at an item, from 0 to 1."""
+        attempt = self._log.best(self._student, self._catalogue.item(item).name)
+        return attempt.score if attempt else 0
+
     def progress(self) -> Progress:
         """Return how many points and items you have; of each item the best attempt counts."""
-        best = {name: self._log.best(self._student, name) for name in self.items}
-        score = {name: attempt.score if attempt else 0 for name, attempt in best.items()}
+        score = {name: self.best(name) for name in self.items}
         earned = sum(score[name] * item.points for name, item in self._catalogue.items.items())
         return Progress(earned, self._catalogue.points, sum(x == 1 for x in score.values()), len(score))
 

@@ -96,14 +96,18 @@ def read_source(path: Path) -> Source:
     text = path.read_text("utf-8")
     match = re.match(r"---\n.*?\n---\n", text, re.DOTALL)
     front = match[0] if match else ""
-    source = Source(path, front, "", list(_blocks(text[len(front) :], front.count("\n") + 1)), {})
+    source = Source(path, front, "", list(split(text[len(front) :], front.count("\n") + 1)), {})
     source.title = _title(source)
     _read_items(source)
     return source
 
 
-def _blocks(text: str, line: int) -> Iterator[Block]:
-    """Yield the pieces of a page in order; joined, their lines are the page."""
+def split(text: str, line: int = 1) -> Iterator[Block]:
+    """Yield the pieces of a page in order; joined, their lines are the page.
+
+    Raises:
+        SourceError: A fence is never closed.
+    """
     prose, fenced, closing = Block(line, []), None, ""
     for number, row in enumerate(text.split("\n"), line):
         fence = _FENCE.match(row)
@@ -137,10 +141,10 @@ def _read_items(source: Source) -> None:
     item, title, inside = None, "", False
     for block in source.blocks:
         if not block.directive:
-            headings = [row[3:] for row in block.lines if row.startswith("## ")]
+            headings = [row for row in block.lines if re.match("#+ ", row)]
             if headings and inside:
-                raise source.error(block.line, f"a heading of an item inside the solution of {item.name}")
-            title = headings[-1] if headings else title
+                raise source.error(block.line, f"a heading inside a solution: {headings[0]!r}")
+            title = next((row[3:] for row in reversed(headings) if row.startswith("## ")), title)
         elif block.directive == "item":
             item = _item(source, block, title)
             source.items[item.name] = item

@@ -63,7 +63,7 @@ class Curve(Kind):
         return bool((np.abs(y - wanted) <= self.rtol * np.abs(wanted).max()).all())
 
     def _points(self, record: Any) -> tuple[np.ndarray, np.ndarray]:
-        if not isinstance(record, list) or len(record) != 2:
+        if not isinstance(record, list | np.ndarray) or len(record) != 2:
             raise UnusableError(_TWO)
         x, y = (_numbers(name, values) for name, values in zip("xy", record, strict=True))
         if x.shape != y.shape:
@@ -75,7 +75,7 @@ class Curve(Kind):
             reach = f"from x = {x.min():.3g} to {x.max():.3g}"
             raise UnusableError(f"The curve must reach from x = {low:g} to {high:g}; yours reaches {reach}.")
         if inside.sum() < self.points:
-            raise UnusableError(f"The curve needs at least {self.points} points there; yours has {inside.sum()}.")
+            raise UnusableError(f"The curve needs at least {self.points} points; yours has {inside.sum()} there.")
         return x[inside], y[inside]
 
     def secrets(self, data: Data) -> Iterator[str]:
