@@ -4,8 +4,8 @@ import textwrap
 
 import pytest
 
-from teachkit.book.laws import Checked, Claim, Law, collect, read_claims, read_run, source_digest
-from teachkit.book.laws_page import sentence
+from teachkit.book.laws import Checked, Claim, Evidence, Law, Run, collect, read_claims, read_run, source_digest
+from teachkit.book.laws_page import galleries, sentence
 from teachkit.book.statements import Statement, find_problems
 
 MARKED = """
@@ -194,3 +194,26 @@ def test_each_misfit_is_named(statements, laws, expected):
     problems = find_problems(statements, laws)
     assert len(problems) == 1
     assert expected in problems[0]
+
+
+def test_galleries_are_counted_by_sheet(tmp_path):
+    values = [("wrong", "newton 4 5"), ("wrong", "newton 6 6"), ("right", "newton 3 3"), ("wrong", "other 1 2")]
+    cases = "".join(
+        f'<testcase classname="c" name="t[{i}]"><properties>'
+        f'<property name="gallery-{kind}" value="{value}"/></properties>'
+        "</testcase>"
+        for i, (kind, value) in enumerate(values)
+    )
+    path = tmp_path / "junit.xml"
+    path.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+    counts = {("newton", "wrong"): (10, 11), ("newton", "right"): (3, 3), ("other", "wrong"): (1, 2)}
+    assert read_run(path).galleries == counts
+
+
+def test_the_table_of_galleries_shows_misses_and_false_alarms():
+    counts = {("newton", "wrong"): (10, 11), ("newton", "right"): (2, 3)}
+    text = " ".join(x.astext() for x in galleries(Evidence({}, Run(galleries=counts), False, [])))
+    assert "Kill rate: 90.9% of 11 wrong answers" in text
+    assert "False alarms: 1 of 3 right answers" in text
+    assert "10 of 11" in text
+    assert "not been run yet" in galleries(Evidence({}, Run(), False, []))[0].astext()

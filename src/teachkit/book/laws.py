@@ -76,11 +76,16 @@ class Law:
 
 @dataclass(frozen=True)
 class Run:
-    """The last run of the tests: when, on which source, and the outcomes of each test's cases by label."""
+    """The last run of the tests: when, on which source, and the outcomes of each test's cases by label.
+
+    ``galleries`` counts the answers of the exercise sheets' galleries: by sheet and "wrong" or "right",
+    those that were rejected or accepted as they should be, and all.
+    """
 
     date: str = ""
     digest: str = ""
     cases: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    galleries: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -185,8 +190,20 @@ def read_run(path: Path) -> Run:
         test = (case.get("classname", ""), case.get("name", "").split("[")[0])
         for label in _properties(case, "law"):
             cases.setdefault((*test, label), []).append(_outcome(case))
+    galleries = _count_galleries(case for suite in suites for case in suite.iter("testcase"))
     digests = [value for suite in suites for value in _properties(suite, "source_digest")]
-    return Run(max((x.get("timestamp", "") for x in suites), default="")[:16], "".join(digests[:1]), cases)
+    return Run(max((x.get("timestamp", "") for x in suites), default="")[:16], "".join(digests[:1]), cases, galleries)
+
+
+def _count_galleries(cases: Iterable[ElementTree.Element]) -> dict[tuple[str, str], tuple[int, int]]:
+    counts: dict[tuple[str, str], tuple[int, int]] = {}
+    for case in cases:
+        for kind in ("wrong", "right"):
+            for value in _properties(case, f"gallery-{kind}"):
+                sheet, good, total = value.split()
+                before = counts.get((sheet, kind), (0, 0))
+                counts[sheet, kind] = (before[0] + int(good), before[1] + int(total))
+    return counts
 
 
 def _properties(element: ElementTree.Element, name: str) -> list[str]:

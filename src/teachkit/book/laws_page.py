@@ -13,6 +13,7 @@ from teachkit.book.laws import OUTCOMES, Checked, Evidence, Law
 from teachkit.book.statements import NEED_A_LAW, Statement
 
 UNTESTABLE = "not checkable by a test"
+_GALLERY_HEAD = ("Sheet", "Wrong answers rejected", "Right answers accepted")
 _EARLIER = ", on an earlier version of the code"
 
 
@@ -53,6 +54,34 @@ def build(app: Sphinx, docname: str, pages: dict[str, list[Statement]], evidence
     head = nodes.thead("", nodes.row("", *(_entry(nodes.Text(x)) for x in ("Statement", "Tests", "Last run"))))
     table = nodes.table("", nodes.tgroup("", *widths, head, body, cols=3), classes=["tk-laws", "colwidths-given"])
     return [nodes.paragraph("", _summary(rows, evidence)), table]
+
+
+def galleries(evidence: Evidence) -> list[nodes.Node]:
+    """Return the summary and the table of the exercise sheets' galleries of answers."""
+    from teachkit.grading.catalogue import catalogue
+
+    counts = evidence.run.galleries
+    sheets = sorted({sheet for sheet, _ in counts}, key=lambda sheet: catalogue(sheet).title)
+    if not sheets:
+        return [nodes.paragraph("", "The galleries have not been run yet.")]
+    rows = [nodes.row("", *map(_entry, map(nodes.Text, _counts(catalogue(x).title, x, counts)))) for x in sheets]
+    total = {kind: tuple(map(sum, zip(*(counts[x, kind] for x in sheets), strict=True))) for kind in ("wrong", "right")}
+    killed, alarms = total["wrong"], total["right"][1] - total["right"][0]
+    words = (
+        f"Kill rate: {killed[0] / killed[1]:.1%} of {killed[1]:,} wrong answers were rejected with the message that"
+        f" belongs to them. False alarms: {alarms} of {total['right'][1]:,} right answers were rejected."
+    )
+    head = nodes.thead("", nodes.row("", *map(_entry, map(nodes.Text, _GALLERY_HEAD))))
+    widths = (nodes.colspec(colwidth=width, stub=stub) for width, stub in ((50, 1), (25, 0), (25, 0)))
+    group = nodes.tgroup("", *widths, head, nodes.tbody("", *rows), cols=3)
+    return [nodes.paragraph("", words), nodes.table("", group, classes=["tk-laws", "colwidths-given"])]
+
+
+def _counts(title: str, sheet: str, counts: dict[tuple[str, str], tuple[int, int]]) -> Iterator[str]:
+    yield title
+    for kind in ("wrong", "right"):
+        good, total = counts[sheet, kind]
+        yield f"{good:,} of {total:,}"
 
 
 def _listed(statement: Statement, evidence: Evidence) -> bool:

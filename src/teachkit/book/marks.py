@@ -38,6 +38,18 @@ class LawsDirective(SphinxDirective):
         return [LawsPlace()]
 
 
+class GalleriesPlace(nodes.General, nodes.Element):
+    """Where the table of the exercise sheets' galleries goes."""
+
+
+class GalleriesDirective(SphinxDirective):
+    """``{galleries}``: what the checks of the exercise sheets made of wrong and right answers."""
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a mark in the page."""
+        return [GalleriesPlace()]
+
+
 # --- reading ----------------------------------------------------------------------------------
 
 
@@ -143,6 +155,8 @@ def _resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             node += _mark(app, docname, statement, law, evidence.stale)
     for place in list(doctree.findall(LawsPlace)):
         place.replace_self(laws_page.build(app, docname, statements(app.env), evidence))
+    for place in list(doctree.findall(GalleriesPlace)):
+        place.replace_self(laws_page.galleries(evidence))
 
 
 def _mark(app: Sphinx, docname: str, statement: Statement, law: Law | None, stale: bool) -> nodes.paragraph:
@@ -160,7 +174,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive and the events."""
     app.setup_extension("sphinx_proof")
     app.add_node(LawsPlace)
+    app.add_node(GalleriesPlace)
     app.add_directive("laws", LawsDirective)
+    app.add_directive("galleries", GalleriesDirective)
     app.connect("env-purge-doc", _purge)
     # Before Sphinx collects the headings' ids for the tables of contents.
     app.connect("doctree-read", _read, priority=100)

@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TITLE = re.compile(r"# Solutions to sheet (\d+): (.+)")
-_FENCE = re.compile(r"(`{3,}|~{3,})\s*(\{([\w:-]+)\}[ ]*(.*))?$")
+_FENCE = re.compile(r"(`{3,}|~{3,})[ ]*(?:\{([\w:-]+)\}[ ]*(.*)|([\w+-]*))$")
 _LABEL = re.compile(r"^\([\w-]+\)=\s*$|^:(label|name):|^\s+name:", re.MULTILINE)
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -96,7 +96,11 @@ def read_source(path: Path) -> Source:
     text = path.read_text("utf-8")
     match = re.match(r"---\n.*?\n---\n", text, re.DOTALL)
     front = match[0] if match else ""
-    source = Source(path, front, "", list(split(text[len(front) :], front.count("\n") + 1)), {})
+    source = Source(path, front, "", [], {})
+    try:
+        source.blocks += split(text[len(front) :], front.count("\n") + 1)
+    except SourceError as error:
+        raise source.error(1, str(error)) from None
     source.title = _title(source)
     _read_items(source)
     return source
@@ -113,12 +117,12 @@ def split(text: str, line: int = 1) -> Iterator[Block]:
         fence = _FENCE.match(row)
         if fenced is not None:
             fenced.lines.append(row)
-            if fence and not fence[2] and fence[1].startswith(closing):
+            if fence and row.strip() == fence[1] and fence[1].startswith(closing):
                 yield fenced
                 fenced, prose = None, Block(number + 1, [])
         elif fence:
             yield prose
-            fenced, closing = Block(number, [row], fence[3] or "code", fence[4] or ""), fence[1]
+            fenced, closing = Block(number, [row], fence[2] or "code", fence[3] or ""), fence[1]
         else:
             prose.lines.append(row)
     if fenced is not None:
