@@ -1,4 +1,4 @@
-"""The repository's address, the launch button, the repairs of the theme's pages, the docstrings, the API page."""
+"""The repository's address, the repairs of the theme's pages, the docstrings, the API page."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from sphinx.errors import ConfigError
 
-from teachkit.book.site import Repository, _launch, read_repository
+from teachkit.book.site import Repository, read_repository
 from teachkit.book.tidy import tidy
 
 
@@ -33,22 +33,6 @@ def test_no_address_is_no_repository(tmp_path):
 def test_a_wrong_address_is_named(tmp_path, address):
     with pytest.raises(ConfigError, match=f"expected https://github.com/OWNER/NAME, got {address!r}"):
         read_repository(settings(tmp_path, address))
-
-
-def test_the_launch_button_opens_the_notebook_or_goes(tmp_path):
-    def context():
-        launch = {"label": "launch-buttons", "buttons": [{"text": "Colab", "url": "https://wrong"}]}
-        return {"header_buttons": [launch, {"label": "source-buttons", "buttons": []}]}
-
-    without = context()
-    _launch(tmp_path, "chapters/flows", without, Repository("o", "n"))
-    assert [group["label"] for group in without["header_buttons"]] == ["source-buttons"]
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks/flows.ipynb").write_text("{}")
-    having = context()
-    _launch(tmp_path, "chapters/flows", having, Repository("o", "n"))
-    url = having["header_buttons"][0]["buttons"][0]["url"]
-    assert url == "https://colab.research.google.com/github/o/n/blob/main/notebooks/flows.ipynb"
 
 
 PAGE = """<!DOCTYPE html>

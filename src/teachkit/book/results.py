@@ -28,13 +28,12 @@ class ResultRole(SphinxRole):
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return the link, or the bare text and a note of the problem that stops the build."""
-        target, _, spec = self.text.partition("|")
-        run, _, path = target.partition(":")
+        run, path, _ = split(self.text)
         folder = Path(self.env.srcdir) / "results" / run
         self.env.note_dependency(str(folder / NAME))
         try:
             manifest = read_result(folder)
-            text = show(look_up(manifest, path), spec)
+            text = find(manifest, self.text)
         except (FileNotFoundError, ValueError) as error:
             return self._problem(run, error), []
         uri = "../" * self.env.docname.count("/") + f"results/{run}.json"
@@ -47,6 +46,27 @@ class ResultRole(SphinxRole):
         file = Path(source).relative_to(self.env.srcdir)
         _problems(self.env).setdefault(self.env.docname, []).append(f"{file}:{line}: {{result}}`{self.text}`: {reason}")
         return [nodes.Text(self.text)]
+
+
+def split(target: str) -> tuple[str, str, str]:
+    """Return the run, the metric's path and the format that the role's text names.
+
+    >>> split("coupling:affine_2.nll|.3f")
+    ('coupling', 'affine_2.nll', '.3f')
+    """
+    target, _, spec = target.partition("|")
+    run, _, path = target.partition(":")
+    return run, path, spec
+
+
+def find(manifest: dict[str, Any], target: str) -> str:
+    """Return the number that the role's text names, formatted.
+
+    >>> find({"metrics": {"nll": 1.23456}}, "run:nll|.2f")
+    '1.23'
+    """
+    _, path, spec = split(target)
+    return show(look_up(manifest, path), spec)
 
 
 def look_up(manifest: dict[str, Any], path: str) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from sphinx.config import Config
 from sphinx.errors import ConfigError
 
 from teachkit._files import write_whole
+from teachkit.book.launch import launch, publish, rewrite
 
 _ADDRESS = re.compile(r"https://github\.com/([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+?)(?:\.git)?/?")
-_COLAB = "https://colab.research.google.com/github"
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -107,25 +106,13 @@ def _page(app: Sphinx, pagename: str, template: str, context: dict[str, Any], do
     context["css_files"] = [x for x in context["css_files"] if not _is_thebe(x)]
     if app.tk_repository is None and "metatags" in context:
         context["metatags"] = re.sub(r'<meta property="og:url"[^>]*>\n?', "", context["metatags"])
-    _launch(Path(app.srcdir), pagename, context, app.tk_repository)
+    launch(app, pagename, context)
 
 
 def _is_thebe(file: Any) -> bool:
     """Whether a file belongs to sphinx-thebe, which the book does not use and which loads itself twice."""
     body = getattr(file, "attributes", {}).get("body") or ""
     return "THEBE_JS_URL" in body or "sphinx-thebe" in str(getattr(file, "filename", file))
-
-
-def _launch(root: Path, pagename: str, context: MutableMapping[str, Any], repository: Repository | None) -> None:
-    """Point the launch button at the page's notebook; the theme's links to a file that Colab can't open."""
-    notebook = f"notebooks/{pagename.removeprefix('chapters/')}.ipynb"
-    groups = context.get("header_buttons") or []
-    launch = [x for x in groups if x.get("label") == "launch-buttons"]
-    if launch and not (root / notebook).exists():
-        context["header_buttons"] = [x for x in groups if x not in launch]
-        return
-    for button in (button for group in launch for button in group["buttons"] if button["text"] == "Colab"):
-        button["url"] = f"{_COLAB}/{repository.owner}/{repository.name}/blob/main/{notebook}"
 
 
 def _index(app: Sphinx, exception: Exception | None) -> None:
@@ -144,6 +131,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     if app.tk_repository:
         app.setup_extension("sphinx_sitemap")
     app.connect("config-inited", _configure, priority=100)
+    app.connect("env-get-updated", rewrite)
     app.connect("html-page-context", _page, priority=900)
     app.connect("build-finished", _index)
+    app.connect("build-finished", publish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
