@@ -15,10 +15,10 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test lint serve check bench clean
+.PHONY: help env book test lint serve check notebooks colab bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "PYTHON=python3.12 selects another Python, PORT=8000 a port for serve."
 
 env:
@@ -46,6 +46,13 @@ serve: env $(PAGES) ## serve the built book on this machine and print the addres
 check: book ## check links, images and accessibility of the built book
 	@$(RUN) -m teachkit.book.check
 	@$(RUN) -m pytest -n $(WORKERS) tests/site
+
+notebooks: env ## write the exercise sheets from their solutions, and the notebooks of all pages with code
+	@$(RUN) -m teachkit.grading.derive
+	@$(RUN) -m teachkit.book.notebooks
+
+colab: env ## run every notebook in a clean environment, as Colab would
+	@$(RUN) -m teachkit.book.clean --processes $(WORKERS)
 
 bench: env ## run the benchmarks
 	@$(RUN) -m benchmarks
