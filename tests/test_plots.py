@@ -89,7 +89,16 @@ def test_use_style_is_the_only_one_that_sets_defaults():
     with mpl.rc_context():
         plots.use_style()
         assert mpl.rcParams["axes.spines.top"] is False
-        assert mpl.rcParams["figure.facecolor"] == "none"
+        assert mpl.rcParams["axes.spines.left"] is True
+
+
+@pytest.mark.parametrize(("book", "background", "transparent"), [("1", "none", True), ("", "white", False)])
+def test_figures_have_a_background_everywhere_but_in_the_book(monkeypatch, book, background, transparent):
+    monkeypatch.setenv("TEACHKIT_BOOK", book)
+    with mpl.rc_context():
+        plots.use_style()
+        assert mpl.rcParams["figure.facecolor"] == background
+        assert mpl.rcParams["savefig.transparent"] is transparent
 
 
 @pytest.mark.parametrize("M", LINEAR.values(), ids=LINEAR.keys())

@@ -1,7 +1,7 @@
 """Plots of the book: each takes an axes and data, draws, and returns the artists.
 
 Nothing here opens a window or reads a global. The colours are those of Okabe and Ito (Wong 2011), which
-colour-blind readers can tell apart; figures have no background, so that a page can invert them in the dark.
+colour-blind readers can tell apart; figures on pages have no background, so that a page can invert them in the dark.
 Axes and artists are Matplotlib's; the module imports without it.
 """
 
@@ -36,21 +36,26 @@ Extent = tuple[float, float, float, float]
 
 
 def use_style() -> None:
-    """Set Matplotlib's defaults to the book's look: SVG in notebooks, no background, no top and right spine.
+    """Set Matplotlib's defaults to the book's look: SVG in notebooks, no top and right spine.
+
+    In the book figures have no background, so that a page can turn them over in the dark. Anywhere else
+    it is white, or a dark notebook would swallow the ink.
 
     >>> import pytest; _ = pytest.importorskip("matplotlib")
     >>> use_style()
     """
     import matplotlib as mpl
 
+    from teachkit.widgets._page import in_book  # the widgets import this module
+
     mpl.rcParams.update(
         {
             "figure.figsize": (6.4, 3.4),
             "figure.constrained_layout.use": True,
-            "figure.facecolor": "none",
+            "figure.facecolor": "none" if in_book() else "white",
             "axes.facecolor": "none",
-            "savefig.facecolor": "none",
-            "savefig.transparent": True,
+            "savefig.facecolor": "auto",
+            "savefig.transparent": in_book(),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.edgecolor": COLORS["ink"],
