@@ -44,6 +44,7 @@ PAGE = """<!DOCTYPE html>
 <details><summary aria-label="Toggle hidden content"><p>Show code</p></summary></details>
 <div class="citation-list" role="list"><div role="doc-biblioentry">A book.</div></div>
 <a target="_blank" href="https://example.org">out</a>
+<a target="_blank" href="../a.ipynb">.ipynb</a>
 <pre>a  &lt; b
   c</pre>
 <script type="text/x-thebe-config">{}</script><script>kernelName = 'python3'</script>
@@ -58,7 +59,9 @@ def test_the_repairs_of_a_page():
     assert [x["aria-label"] for x in page.select("button")] == ["Color mode", "Search", "More: Open it"]
     assert not page.select_one("summary").has_attr("aria-label")
     assert page.select_one(".citation-list > div")["role"] == "listitem"
-    assert page.select_one("a[target]")["rel"] == ["noopener"]
+    [new_window] = page.select("a[target]")
+    assert new_window["rel"] == ["noopener"]
+    assert page.select_one('a[href="../a.ipynb"]').has_attr("download")
 
 
 def test_the_repairs_keep_text_and_scripts():

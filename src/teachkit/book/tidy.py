@@ -20,7 +20,8 @@ class TidyTemplates(BuiltinTemplateLoader):
 def tidy(html: str) -> str:
     """Return a page with the repairs of this module."""
     page = BeautifulSoup(html, "html.parser")
-    for repair in (_name_the_sidebar, _drop_thebe, _name_the_buttons, _list_the_citations, _close_off_new_windows):
+    repairs = [_name_the_sidebar, _drop_thebe, _name_the_buttons, _list_the_citations, _save_the_notebooks]
+    for repair in [*repairs, _close_off_new_windows]:
         repair(page)
     return str(page)
 
@@ -57,6 +58,13 @@ def _list_the_citations(page: BeautifulSoup) -> None:
     """Make the bibliography a list of items; its own role for entries is withdrawn and not allowed in a list."""
     for entry in page.select('.citation-list[role="list"] > [role="doc-biblioentry"]'):
         entry["role"] = "listitem"
+
+
+def _save_the_notebooks(page: BeautifulSoup) -> None:
+    """Save a notebook instead of showing its JSON in a new window."""
+    for link in page.select('a[href$=".ipynb"]:not([href^="http"])'):
+        link["download"] = ""
+        del link["target"]
 
 
 def _close_off_new_windows(page: BeautifulSoup) -> None:
