@@ -8,7 +8,6 @@ one thread and two, and is judged by its better time.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -142,19 +141,15 @@ def table(metrics: dict[str, Any]) -> str:
     return "\n".join(f"{name:{width}}  {_shown(value)}" for name, value in metrics.items())
 
 
-def main() -> None:
-    """Measure, print a table, and write ``results/newton_bench``."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds")
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "newton_bench")
-    arguments = parser.parse_args()
-    config, start = QUICK if arguments.quick else Config(), time.perf_counter()
+def main(config: Config, out: Path) -> None:
+    """Measure, print a table, and write the record into ``out``."""
+    start = time.perf_counter()
     metrics = {"load_average_before": round(os.getloadavg()[0], 2)}
     for part in (derivative_metrics, memory_metrics, method_metrics):
         metrics |= part(config)
     print(table(metrics))
     seconds = round(time.perf_counter() - start, 1)
-    write_result(arguments.out, describe("newton_bench", asdict(config), [0], metrics, seconds))
+    write_result(out, describe(out.name, asdict(config), [0], metrics, seconds))
 
 
 def _command(name: str, n: int, block: float) -> list[str]:
@@ -204,7 +199,3 @@ def _power(n: int) -> str:
 
 def _shown(value: Any) -> str:
     return f"{value['median']:.4g} +- {value['spread']:.2g}" if isinstance(value, dict) else f"{value:.4g}"
-
-
-if __name__ == "__main__":
-    main()

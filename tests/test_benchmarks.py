@@ -15,11 +15,11 @@ from teachkit.newton import newton
 @pytest.fixture(scope="module")
 def metrics(root, tmp_path_factory):
     """What a quick benchmark wrote."""
-    out = tmp_path_factory.mktemp("quick") / "newton_bench"
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--out", str(out)]
+    out = tmp_path_factory.mktemp("quick")
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "newton", "--out", str(out)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    manifest = json.loads((out / "result.json").read_text())
+    manifest = json.loads((out / "newton_bench/result.json").read_text())
     assert all(name in done.stdout for name in manifest["metrics"])
     return manifest["metrics"]
 
@@ -80,3 +80,13 @@ def test_a_peer_that_dies_is_reported(root):
         bench.started("teachkit", bench.QUICK, 1) as peer,
     ):
         peer.ask("no such task")
+
+
+def test_the_checker_is_measured(root, tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "grading", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "grading_bench/result.json").read_text())["metrics"]
+    assert metrics["s_import"]["n"] == 2
+    assert metrics["answers"] > 100
+    assert 0 < metrics["ms_check"]["median"] < metrics["ms_check_slowest"]

@@ -29,6 +29,7 @@ ROOT_MODULES = sorted(
     if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.name not in ("deep", "book", "__init__.py")
 )
 CHAPTERS = sorted(path.stem for path in ROOT.glob("chapters/*.md"))
+SHEETS = sorted(path.stem for path in ROOT.glob("solutions/*.md"))
 
 
 def relative(path):
@@ -83,6 +84,13 @@ def test_chapter_with_a_module_has_tests_of_its_name(stem):
 def test_torch_twin_has_a_root_module_and_tests_of_its_name(path):
     assert (PACKAGE / path.name).exists()
     assert (ROOT / f"tests/test_deep_{path.stem}.py").exists()
+
+
+@pytest.mark.parametrize("stem", SHEETS)
+def test_sheet_has_checks_and_galleries_of_its_name(stem):
+    assert (PACKAGE / f"grading/checks/{stem}.py").exists()
+    assert (ROOT / f"tests/wrong/{stem}.py").exists()
+    assert (ROOT / f"exercises/{stem}.md").exists()
 
 
 @pytest.mark.parametrize("path", [p for p in ROOT.glob("runs/*.py") if p.stem != "__init__"], ids=relative)
@@ -200,7 +208,8 @@ def test_wheel_is_small_and_holds_the_library_alone(wheel):
         names = archive.namelist()
         folders = {name.split("/")[0] for name in names}
         assert {folder for folder in folders if not folder.endswith(".dist-info")} == {"teachkit"}
-        assert [name for name in names if name.endswith((".npz", ".npy", ".json", ".png"))] == []
+        data = [name for name in names if name.endswith((".npz", ".npy", ".json", ".png"))]
+        assert sorted(data) == [f"teachkit/grading/sheets/{stem}.json" for stem in SHEETS]
         contents = b"\n".join(archive.read(name) for name in names)
     assert str(ROOT).encode() not in contents
 
@@ -244,7 +253,8 @@ def test_book_is_not_made_of_the_environment():
 
 def test_table_of_contents_lists_every_chapter_once():
     listed = list(files_of(yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))))
-    assert sorted(listed) == [f"chapters/{stem}" for stem in CHAPTERS]
+    sheets = [f"{folder}/{stem}" for folder in ("exercises", "solutions") for stem in SHEETS]
+    assert sorted(listed) == [*(f"chapters/{stem}" for stem in CHAPTERS), *sheets]
 
 
 def mapped():

@@ -100,7 +100,9 @@ def digest(root: Path, patterns: Iterable[str], skip: str = "") -> str:
 def drop_stale(root: Path) -> None:
     """Remove what was built from another state of the library, the results or the site's code."""
     book = "src/teachkit/book/"
-    code = digest(root, ["src/teachkit/**/*.py", "results/**/*", "requirements.txt"], skip=book)
+    code = digest(
+        root, ["src/teachkit/**/*.py", "src/teachkit/**/*.json", "results/**/*", "requirements.txt"], skip=book
+    )
     site = digest(root, [f"{book}*.py", "_*.yml", "pyproject.toml", "assets/**/*", "extra/**/*"])
     if changed(root / "_build/.code-key", code):
         remove(root, [".jupyter_cache", "jupyter_execute", ".doctrees", "html"])
@@ -139,10 +141,11 @@ def run_chapters(root: Path, names: Iterable[str], processes: int) -> None:
     for done in execute(chapters, root / "_build/.jupyter_cache", timeout=cell_timeout(root), processes=processes):
         note = "failed" if done.failure else "cached" if done.cached else "ran"
         slow = f"  warning: longer than {SLOW:.0f} s" if done.seconds > SLOW else ""
-        print(f"{done.path.stem:<24}{done.seconds:6.1f} s  {note}{slow}", flush=True)
+        name = done.path.relative_to(root).with_suffix("").as_posix()
+        print(f"{name:<40}{done.seconds:6.1f} s  {note}{slow}", flush=True)
         if done.failure:
             failures.append(done.failure)
-            html(root, done.path.relative_to(root).with_suffix("").as_posix()).unlink(missing_ok=True)
+            html(root, name).unlink(missing_ok=True)
     if failures:
         raise BuildError("\n\n".join(failures))
 

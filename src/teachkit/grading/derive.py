@@ -82,7 +82,8 @@ def book_statements(root: Path) -> dict[str, dict[str, str]]:
 
 def version_of(root: Path, stem: str) -> str:
     """Return the version of a sheet: 12 digits of the sha256 of its source and its checks."""
-    files = [root / f"solutions/{stem}.md", root / f"src/teachkit/grading/checks/{stem}.py"]
+    checks = root / "src/teachkit/grading/checks"
+    files = [root / f"solutions/{stem}.md", checks / f"{stem}.py", *sorted(checks.glob(f"_{stem}*.py"))]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 

@@ -10,11 +10,9 @@ import hashlib
 import random
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
-
-T = TypeVar("T")
 
 
 class Draw:
@@ -32,7 +30,7 @@ class Draw:
         """Return a whole number from ``low`` to ``high``, both included."""
         return low + int(self._random() * (high - low + 1))
 
-    def choice(self, options: Sequence[T]) -> T:
+    def choice(self, options: Sequence[Any]) -> Any:
         """Return one of the options."""
         return options[self.integer(0, len(options) - 1)]
 

@@ -62,13 +62,13 @@ class Feedback:
 
     @property
     def head(self) -> str:
-        """One line: the item, how it went, its points."""
+        """The item, how it went and its points, in one line."""
         earned = amount(self.verdict.score * self.item.points)
         return f"{self.item.name}: {_WORDS[self.verdict.status]}. {earned} of {self.item.points} points."
 
     @property
     def lines(self) -> list[str]:
-        """The message, the statement to read, the notes."""
+        """The message, then the statement to read, then the notes."""
         said = [] if self.verdict.right and self.verdict.message == "Right." else self.verdict.message.splitlines()
         if self.item.statement and self.verdict.status in ("partly", "wrong"):
             said.append(f"Read {self.item.statement}.")
