@@ -19,7 +19,11 @@ Data = dict[str, Any]
 
 
 def _training(draw: Draw) -> Data:
-    """Draw data in the plane and a lack of fit; the logs are those of gradient flow of one scale, in closed form."""
+    """Draw the spread of the data and a lack of fit, and make four logs.
+
+    A, B and C are gradient flow of one scale, in closed form, with the log-determinant counted once, minus once and
+    not at all. D follows A, and its two losses part.
+    """
     std, gap, luck = draw.decimal(1.5, 3), draw.decimal(0.05, 0.25, 3), draw.decimal(0.01, 0.03, 3)
     steps = [0, 200, 1000, 4000, 20000]
     best = 1 + math.log(2 * math.pi * std**2)
@@ -37,10 +41,17 @@ def _training(draw: Draw) -> Data:
 
 
 def _log(std: float, squared: list[float], sign: int, luck: float) -> dict[str, list[float]]:
-    """Return the losses and the spread of the codes for these squared scales and this factor of the log-determinant."""
-    loss = [std**2 / scale + math.log(2 * math.pi) + sign * math.log(scale) for scale in squared]
-    spread = [round(std / math.sqrt(scale), 3) for scale in squared]
-    return {"train": [round(x - luck, 3) for x in loss], "fresh": [round(x, 3) for x in loss], "spread": spread}
+    """Return the losses and the spread of the codes for these squared scales and this factor of the log-determinant.
+
+    The training data lie closer together than fresh ones by ``luck``, a share of their mean square.
+    """
+    squares = [std**2 / scale for scale in squared]
+    rest = [math.log(2 * math.pi) + sign * math.log(scale) for scale in squared]
+    return {
+        "train": [round((1 - luck) * x + y, 3) for x, y in zip(squares, rest, strict=True)],
+        "fresh": [round(x + y, 3) for x, y in zip(squares, rest, strict=True)],
+        "spread": [round(math.sqrt(x), 3) for x in squares],
+    }
 
 
 _FLOOR = "On fresh data the expected loss of no model is below the entropy of the data. Compare the last row with it."
