@@ -10,12 +10,20 @@ from teachkit.grading.verdict import Verdict
 
 _WORDS = {
     "right": "right",
+    "unfinished": "right so far, not finished",
     "partly": "partly right",
     "wrong": "not yet right",
     "unusable": "can't be checked",
     "missing": "no answer yet",
 }
-_COLOURS = {"right": "#1a7f4b", "partly": "#b07400", "wrong": "#c2410c", "unusable": "#c2410c", "missing": "#777777"}
+_COLOURS = {
+    "right": "#1a7f4b",
+    "unfinished": "#1a7f4b",
+    "partly": "#b07400",
+    "wrong": "#c2410c",
+    "unusable": "#c2410c",
+    "missing": "#777777",
+}
 
 
 @dataclass(frozen=True)

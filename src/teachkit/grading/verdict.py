@@ -18,13 +18,15 @@ class MissingError(UnusableError):
 class Verdict:
     """The share of the points that an answer earns, from 0 to 1, and what to tell the student.
 
-    ``usable`` is False for an answer that is missing or has the wrong form.
+    ``usable`` is False for an answer that is missing or has the wrong form. ``unfinished`` is True for one
+    whose parts are right as far as they go.
     """
 
     score: float
     message: str
     usable: bool = True
     missing: bool = False
+    unfinished: bool = False
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.score) and 0 <= self.score <= 1):
@@ -37,11 +39,13 @@ class Verdict:
 
     @property
     def status(self) -> str:
-        """One of right, partly, wrong, unusable, missing.
+        """One of right, unfinished, partly, wrong, unusable, missing.
 
         >>> Verdict(0.5, "The inverse is right, its determinant is not.").status
         'partly'
         """
         if not self.usable:
             return "missing" if self.missing else "unusable"
+        if self.unfinished:
+            return "unfinished"
         return "right" if self.right else "partly" if self.score else "wrong"

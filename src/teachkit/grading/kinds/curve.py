@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from teachkit.grading.kinds.base import Data, Kind
-from teachkit.grading.plain import plain
+from teachkit.grading.plain import is_missing, plain
 from teachkit.grading.verdict import MissingError, UnusableError, Verdict
 
 _TWO = "Expected the two arrays of a plot, x and y, or the line that plot returned."
@@ -42,7 +42,10 @@ class Curve(Kind):
         answer = _line(answer)
         if hasattr(answer, "get_xdata"):
             answer = (np.asarray(answer.get_xdata()), np.asarray(answer.get_ydata()))
-        return super().record(answer, data)
+        x_and_y = super().record(answer, data)
+        if isinstance(x_and_y, list) and any(map(is_missing, x_and_y)):
+            raise MissingError("One of x and y is still missing.")
+        return x_and_y
 
     def judge(self, record: Any, data: Data) -> Verdict:
         """Check the points, then compare the heights with the right curve's and with the wrong ones'."""

@@ -48,11 +48,12 @@ class Derivation(Kind):
         if all(x.right for x in verdicts.values()):
             return Verdict(1, "Right.")
         report = [f"{name}: {'right.' if x.right else x.message}" for name, x in verdicts.items()]
-        return Verdict(min(score, 0.99), "\n".join(report))
+        unfinished = all(x.right or x.missing for x in verdicts.values())
+        return Verdict(min(score, 0.99), "\n".join(report), unfinished=unfinished)
 
     def _step(self, name: str, answer: Any, data: Data) -> Verdict:
         if answer is None:
-            return Verdict(0, "not filled in yet.")
+            return Verdict(0, "not filled in yet.", usable=False, missing=True)
         kind = self.steps[name]
         try:
             return kind.judge(kind.record(answer, data), data)

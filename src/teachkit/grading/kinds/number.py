@@ -80,9 +80,10 @@ class Number(Kind):
         known = {self.unit: 1.0, **self.units}
         if match is None:
             return float(Formula(text)({}))
-        if match["unit"] not in known:
+        unit = match["unit"] if match["unit"] in known else f"{match['unit']}s"
+        if unit not in known:
             raise UnusableError(f"The unit {match['unit'][:20]!r} is not known here. {self._wanted()}")
-        return float(Formula(match["number"])({})) * known[match["unit"]]
+        return float(Formula(match["number"])({})) * known[unit]
 
     def _wanted(self) -> str:
         names = [name for name in (self.unit, *self.units) if name]
