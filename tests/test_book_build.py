@@ -76,7 +76,7 @@ def test_build_runs_the_chapters_and_then_finds_them_done(book):
     for note in ("ran", "cached"):
         done = build(book)
         assert done.returncode == 0, done.stderr
-        assert re.search(rf"^first +\d+\.\d s +{note}$", done.stdout, re.MULTILINE)
+        assert re.search(rf"^chapters/first +\d+\.\d s +{note}$", done.stdout, re.MULTILINE)
         assert "book 111" in page.read_text("utf-8")
 
 
