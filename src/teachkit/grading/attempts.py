@@ -62,9 +62,9 @@ class Log:
         return [x for x in self.attempts if x.student == student and item in (None, x.item)]
 
     def best(self, student: str, item: str) -> Attempt | None:
-        """Return the attempt with the highest score, the latest of equal ones, and not an empty one."""
-        usable = [x for x in self.of(student, item) if x.record is not None]
-        return max(reversed(usable), key=lambda x: x.score, default=None)
+        """Return the attempt with the highest score; of equal ones a readable one, and then the latest."""
+        found = [x for x in self.of(student, item) if x.record is not None]
+        return max(reversed(found), key=lambda x: (x.score, x.status != "unusable"), default=None)
 
     def wrong(self, student: str, item: str) -> int:
         """Return how many different answers were not right."""

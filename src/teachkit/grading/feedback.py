@@ -102,12 +102,14 @@ class Note:
     """Lines for the student that belong to no answer."""
 
     lines: tuple[str, ...]
+    progress: Progress | None = None
 
     def __repr__(self) -> str:
-        return "\n".join(self.lines)
+        return "\n".join([*self.lines, *([repr(self.progress)] if self.progress else [])])
 
     def _repr_html_(self) -> str:
-        return "".join(f"<div>{escape(line)}</div>" for line in self.lines)
+        lines = "".join(f"<div>{escape(line)}</div>" for line in self.lines)
+        return lines + (self.progress._repr_html_() if self.progress else "")
 
 
 def amount(points: float) -> str:

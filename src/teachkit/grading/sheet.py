@@ -58,7 +58,7 @@ class Sheet:
         if not (isinstance(id, str) and _ID.fullmatch(id)):
             raise ValueError(f"id: expected up to 64 letters, digits and . _ @ -, got {id!r:.80}")
         self._student = id
-        return Note((f"{self._catalogue.title}. Student {id}: {self.progress()!r}",))
+        return Note((f"{self._catalogue.title}. Student {id}.",), self.progress())
 
     def data(self, item: str) -> dict[str, Any]:
         """Return your values of an item; empty for an item that is the same for everybody."""
@@ -126,10 +126,10 @@ class Sheet:
         target = Path(path) if path else self._folder / f"{self._catalogue.stem}_{self._student}.json"
         missing = hand_in(target, self._catalogue, self._student, self._log)
         _download(target)
-        lines = [f"Written to {target.name}: {self.progress()!r}", "Hand in this file."]
+        lines = [f"Written to {target.name}. Hand in this file."]
         if missing:
             lines.append(f"Without an answer: {', '.join(missing)}.")
-        return Note(tuple(lines))
+        return Note(tuple(lines), self.progress())
 
 
 def _download(path: Path) -> None:
