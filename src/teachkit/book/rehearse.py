@@ -221,7 +221,7 @@ def main() -> int:
     for result in rehearse(options.folder, options.processes):
         done.append(result)
         note = "failed" if result.failure else "passed"
-        print(f"  {result.name:<32}{result.seconds:6.1f} s  {note}", flush=True)
+        print(f"  {result.name:<46}{result.seconds:6.1f} s  {note}", flush=True)
     if options.record:
         record(options.record, done, options.folder, options.image, datetime.now(UTC).date())
     failures = [result.failure for result in done if result.failure]
