@@ -132,7 +132,7 @@ def run_all(root: Path, names: Iterable[str], processes: int) -> bool:
             print(f"{name} versions: {', '.join(packages(root, name))}, {torch(root)}", flush=True)
             command = [str(python), "-P", "-m", "teachkit.book.rehearse", FOLDER, "--processes", str(processes)]
             passed &= subprocess.run(command, cwd=folder, env=environment()).returncode == 0
-            print(f"  {"all of them":<46}{time.monotonic() - start:6.1f} s", flush=True)
+            print(f"  {'all of them':<46}{time.monotonic() - start:6.1f} s", flush=True)
     return passed
 
 
