@@ -28,6 +28,7 @@ KIND = Function(
     },
     reference=row_sums,
     wrong=[Wrong(column_sums, "You add over the samples.")],
+    seconds=0.8,
 )
 
 
@@ -146,22 +147,35 @@ def test_right_functions_pass(answer):
 def test_a_function_that_prints_a_lot_is_told_so(capsys):
     verdict = look(KIND, loud, {})[1]
     assert verdict.right
-    assert "It prints 6,006,030 characters, which are not shown here" in verdict.message
+    assert "It prints 6,006,030 characters, which are not all shown here" in verdict.message
     assert capsys.readouterr() == ("", "")
 
 
 def test_each_case_earns_its_share():
     verdict = look(KIND, lambda x: x.sum(), {})[1]
     assert verdict.score == pytest.approx(2 / 3)
-    assert verdict.message == "On a batch: It returns the shape [], expected [4]."
+    assert verdict.message == "Case 'a batch': it returns the shape [], expected [4]."
+
+
+def test_what_a_wrong_function_prints_is_shown(capsys):
+    def searching(x):
+        print("x is", x.ndim)
+        return x.sum()
+
+    assert look(KIND, searching, {})[1].message.endswith("It prints: x is 1\nx is 2\nx is 1")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_several_results_and_lists_are_compared():
     kind = Function(cases={"a pair": lambda draw, data: (2.0,)}, reference=lambda x: (x, np.array([x, x**2])))
     assert look(kind, lambda x: [x, [x, x * x]], {})[1].right
-    assert "Number 2 of what it returns" in look(kind, lambda x: (x, np.array([x, x])), {})[1].message
-    assert "should return 2 things, and returns 3" in look(kind, lambda x: (x, x, x), {})[1].message
-    assert "should return 2 things, and returns one" in look(kind, lambda x: x, {})[1].message
+    half = look(kind, lambda x: (x, np.array([x, x])), {})[1]
+    assert half.score == 0.5
+    first, second = half.message.splitlines()
+    assert first == "Result 1 is right."
+    assert second == "Result 2, in every case: 1 of 2 numbers are wrong, the first at [1], where it is 2."
+    assert "should return 2 results, and returns 3" in look(kind, lambda x: (x, x, x), {})[1].message
+    assert "should return 2 results, and returns one" in look(kind, lambda x: x, {})[1].message
 
 
 def test_properties_without_a_reference():

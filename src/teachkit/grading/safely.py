@@ -21,6 +21,9 @@ from typing import Any
 
 import numpy as np
 
+KEEP = 300
+"""Characters of what a function prints that are kept."""
+
 
 class Stopped(BaseException):
     """Raised inside a function whose time is up."""
@@ -28,15 +31,16 @@ class Stopped(BaseException):
 
 @dataclass
 class Outcome:
-    """What became of a call: its value, or a problem in words; and how many characters were printed."""
+    """What became of a call: its value, or a problem in words; the beginning of what was printed, and its length."""
 
     value: Any = None
     problem: str = ""
-    printed: int = 0
+    printed: str = ""
+    characters: int = 0
 
 
 class _Silent(io.TextIOBase):
-    """Count what one thread writes; let others through."""
+    """Keep the beginning of what one thread writes; let others through."""
 
     def __init__(self, owner: int, others: Any, outcome: Outcome) -> None:
         self._owner, self._others, self._outcome = owner, others, outcome
@@ -44,7 +48,8 @@ class _Silent(io.TextIOBase):
     def write(self, text: str) -> int:
         if threading.get_ident() != self._owner:
             return self._others.write(text)
-        self._outcome.printed += len(text)
+        self._outcome.printed += text[: KEEP - len(self._outcome.printed)]
+        self._outcome.characters += len(text)
         return len(text)
 
     def flush(self) -> None:
@@ -55,7 +60,7 @@ def call(function: Callable[..., Any], arguments: tuple[Any, ...], seconds: floa
     """Return what ``function(*arguments)`` gives within so many seconds.
 
     >>> call(lambda x: 1 / x, (0,), 1.0).problem
-    'It raised ZeroDivisionError: division by zero (line 1 of your function).'
+    'it raised ZeroDivisionError: division by zero (line 1 of your function).'
     """
     outcome = Outcome()
     thread = threading.Thread(target=_run, args=(function, arguments, outcome), daemon=True)
@@ -67,9 +72,9 @@ def call(function: Callable[..., Any], arguments: tuple[Any, ...], seconds: floa
     thread.join(seconds)
     if thread.is_alive():
         stopped = _stop(thread)
-        problem = f"It had not ended after {seconds:.3g} s: is there a loop that never ends?"
+        problem = f"it had not ended after {seconds:.3g} s. Is there a loop that never ends, or is it very slow?"
         problem += "" if stopped else " It could not be stopped either; restart the kernel."
-        return Outcome(problem=problem, printed=outcome.printed)
+        return Outcome(problem=problem, printed=outcome.printed, characters=outcome.characters)
     return outcome
 
 
@@ -80,7 +85,7 @@ def _run(function: Callable[..., Any], arguments: tuple[Any, ...], outcome: Outc
     except Stopped:
         pass
     except BaseException as error:  # a student's function may even call exit()
-        outcome.problem = f"It raised {type(error).__name__}: {_text(error)}{_line(error, function)}."
+        outcome.problem = f"it raised {type(error).__name__}: {_text(error)}{_line(error, function)}."
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from teachkit.grading.kinds.base import Data, Kind
+from teachkit.grading.kinds.resemble import resemblance
 from teachkit.grading.plain import is_missing, plain
 from teachkit.grading.verdict import MissingError, UnusableError, Verdict
 
@@ -50,12 +51,19 @@ class Curve(Kind):
     def judge(self, record: Any, data: Data) -> Verdict:
         """Check the points, then compare the heights with the right curve's and with the wrong ones'."""
         x, y = self._points(record)
+        if not np.isfinite(y).all():
+            bad = x[~np.isfinite(y)]
+            return Verdict(
+                0, f"y is NaN or infinite at {bad.size} points, from x = {bad.min():.3g} to {bad.max():.3g}."
+            )
         wanted = self.value(x, data)
         if self._same(y, wanted):
             return Verdict(1, "Right.")
         for wrong in self.wrong:
             if self._same(y, wrong.answer(x, data)):
                 return Verdict(wrong.credit, wrong.message)
+        if likeness := resemblance(y, wanted, self._same):
+            return Verdict(0, likeness)
         at = int(np.argmax(np.abs(y - wanted)))
         share = np.mean(np.abs(y - wanted) <= self.rtol * np.abs(wanted).max())
         return Verdict(
@@ -105,6 +113,6 @@ def _numbers(name: str, values: Any) -> np.ndarray:
         raise UnusableError(f"{name} must be an array of numbers.") from error
     if out.ndim != 1 or out.size == 0:
         raise UnusableError(f"{name} must be a one-dimensional array, got shape {list(out.shape)}.")
-    if not np.isfinite(out).all():
-        raise UnusableError(f"{name} holds NaN or infinity.")
+    if name == "x" and not np.isfinite(out).all():
+        raise UnusableError("x holds NaN or infinity.")
     return out

@@ -11,6 +11,7 @@ import numpy as np
 from teachkit.grading.draw import Draw
 from teachkit.grading.expression import Formula
 from teachkit.grading.kinds.base import Data, Kind, expected
+from teachkit.grading.kinds.resemble import resemblance
 from teachkit.grading.verdict import UnusableError, Verdict
 
 PROBES = 48
@@ -74,8 +75,8 @@ class Expression(Kind):
         return bool((np.abs(a[where] - b[where]) <= self.rtol * scale).all())
 
     def _difference(self, text: str, value: str, values: np.ndarray, wanted: np.ndarray) -> str:
-        if self._same(values, -wanted):
-            return "The size is right, the sign is not."
+        if likeness := resemblance(values, wanted, self._same):
+            return likeness
         missing = sorted(Formula(value, self.variables).used - Formula(text, self.variables).used)
         if missing:
             return f"This can't be it: {' and '.join(missing)} must occur in the formula."
@@ -83,7 +84,7 @@ class Expression(Kind):
         at = int(np.argmax(undefined)) if undefined.any() else int(np.argmax(np.abs(values - wanted) > 0))
         if undefined.any():
             return f"This formula is not defined everywhere in the domain, for example not at {self._at(at)}."
-        return f"Not equal. At {self._at(at)} yours is {values[at]:.4g}; put these numbers into the steps before."
+        return f"Not equal. At {self._at(at)} yours is {values[at]:.4g}. Work it out by hand at this point."
 
     def _at(self, index: int) -> str:
         return ", ".join(f"{name} = {points[index]:.3g}" for name, points in self._points().items())

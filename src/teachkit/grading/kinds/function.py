@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from teachkit.grading.draw import Draw
-from teachkit.grading.kinds.base import Data, Kind
+from teachkit.grading.kinds.base import Data, Kind, Wrong
+from teachkit.grading.kinds.compare import differences, report
 from teachkit.grading.plain import encode, plain
-from teachkit.grading.safely import Outcome, call
+from teachkit.grading.safely import KEEP, Outcome, call
 from teachkit.grading.verdict import MissingError, UnusableError, Verdict
-
-LOUD = 1000
-"""The most characters that a function may print in all cases together without being told so."""
 
 Arguments = tuple[Any, ...]
 Case = Callable[[Draw, Data], Arguments]
@@ -59,7 +57,7 @@ class Function(Kind):
     reference: Callable[..., Any] | None = None
     holds: Sequence[Holds] = ()
     rtol: float = 1e-6
-    seconds: float = 0.8
+    seconds: float = 4.0
 
     def arguments(self, data: Data) -> dict[str, Arguments]:
         """Return the arguments of every case; the same words of the student give the same arguments."""
@@ -75,67 +73,70 @@ class Function(Kind):
         results: dict[str, Any] = {}
         endless = False
         for name, arguments in self.arguments(data).items():
-            results[name] = {"problem": "Not run."} if endless else self._run(answer, arguments, self.seconds)
+            not_run = _result(Outcome(problem="it was not run."))
+            results[name] = not_run if endless else self._run(answer, arguments, self.seconds)
             endless = endless or "had not ended" in results[name].get("problem", "")
         if all(x.get("value", 0) is None and not x.get("problem") for x in results.values()):
             raise MissingError("The function returns None: it is not written yet, or the return is missing.")
-        printed = sum(x.pop("printed", 0) for x in results.values())
-        return {"source": _source(answer), "results": results, "printed": printed}
+        printed = "".join(x.pop("printed") for x in results.values())[:KEEP]
+        characters = sum(x.pop("characters") for x in results.values())
+        return {"source": _source(answer), "results": results, "printed": printed, "characters": characters}
 
     def _run(self, answer: Callable[..., Any], arguments: Arguments, seconds: float) -> dict[str, Any]:
         kept = copy.deepcopy(arguments)
         outcome = call(answer, arguments, seconds)
         changed = [i for i, (a, b) in enumerate(zip(arguments, kept, strict=True), 1) if not _equal(a, b)]
         if changed:
-            outcome.problem = f"It changes its argument number {changed[0]} in place; work on a copy."
+            outcome.problem = f"it changes its argument number {changed[0]} in place; work on a copy."
         return _result(outcome)
 
     def judge(self, record: Any, data: Data) -> Verdict:
         """Compare the results with the reference's, then with those of the wrong functions."""
-        verdict = self._judge(record, data)
-        printed = record.get("printed", 0)
-        if type(printed) is int and printed > LOUD:
-            told = f"It prints {printed:,} characters, which are not shown here; take the print out."
-            return replace(verdict, message=f"{verdict.message}\n{told}")
-        return verdict
-
-    def _judge(self, record: Any, data: Data) -> Verdict:
         results = record.get("results") if isinstance(record, dict) else None
         if not isinstance(results, dict) or results.keys() != self.cases.keys():
             raise UnusableError("Expected the results of every case.")
-        arguments = self.arguments(data)
-        problems = {name: self._problem(results[name], arguments[name]) for name in self.cases}
-        problems = {name: text for name, text in problems.items() if text}
-        if not problems:
-            return self._properties(arguments, results)
-        share = 1 - len(problems) / len(self.cases)
-        named = next((x for x in self.wrong if self._is(x.answer, arguments, results)), None)
-        if named:
-            return Verdict(named.credit, named.message)
-        return Verdict(share if self.reference else 0.0, "\n".join(_grouped(problems)))
+        verdict = self._judge(self.arguments(data), results)
+        told = _printing(record, verdict.right)
+        return replace(verdict, message=f"{verdict.message}\n{told}") if told else verdict
 
-    def _problem(self, result: dict[str, Any], arguments: Arguments) -> str:
+    def _judge(self, arguments: dict[str, Arguments], results: dict[str, Any]) -> Verdict:
+        said = {name: self._differences(results[name], arguments[name]) for name in self.cases}
+        if not any(text for parts in said.values() for text in parts):
+            return self._properties(arguments, results)
+        right = [np.mean([not text for text in parts]) for parts in said.values()]
+        share = min(float(np.mean(right)), 0.99) if self.reference else 0.0
+        named = self._named(arguments, results)
+        if named:
+            return Verdict(max(named.credit, share), named.message)
+        return Verdict(share, "\n".join(report(said)))
+
+    def _differences(self, result: dict[str, Any], arguments: Arguments) -> list[str]:
         if result.get("problem"):
-            return str(result["problem"])
+            return [str(result["problem"])]
         if self.reference is None:
-            return ""
+            return [""]
         wanted = plain(self.reference(*copy.deepcopy(arguments)))
-        return _differ(result.get("value"), wanted, self.rtol)
+        return differences(result.get("value"), wanted, self.rtol)
 
     def _properties(self, arguments: dict[str, Arguments], results: dict[str, Any]) -> Verdict:
         values = [results[name].get("value") for name in self.cases]
         for property_ in self.holds:
             if not _true(property_.test, list(arguments.values()), values):
-                named = next((x for x in self.wrong if self._is(x.answer, arguments, results)), None)
+                named = self._named(arguments, results)
                 return Verdict(named.credit, named.message) if named else Verdict(0, property_.message)
         return Verdict(1, "Right.")
+
+    def _named(self, arguments: dict[str, Arguments], results: dict[str, Any]) -> Wrong | None:
+        return next((x for x in self.wrong if self._is(x.answer, arguments, results)), None)
 
     def _is(self, wrong: Callable[..., Any], arguments: dict[str, Arguments], results: dict[str, Any]) -> bool:
         """Whether the results are those of a wrong function: its values, or its problem."""
         for name in self.cases:
             theirs = self._run(wrong, copy.deepcopy(arguments[name]), self.seconds)
             same_problem = theirs.get("problem", "") == results[name].get("problem", "")
-            if not same_problem or (not theirs.get("problem") and _differ(results[name].get("value"), theirs["value"])):
+            if not same_problem:
+                return False
+            if not theirs.get("problem") and any(differences(results[name].get("value"), theirs["value"], self.rtol)):
                 return False
         return True
 
@@ -152,12 +153,22 @@ def _source(answer: Callable[..., Any]) -> str:
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:
+    """Return what a call gave as plain data."""
+    printed = {"printed": outcome.printed, "characters": outcome.characters}
     if outcome.problem:
-        return {"problem": outcome.problem, "printed": outcome.printed}
+        return {"problem": outcome.problem, **printed}
     try:
-        return {"value": plain(outcome.value), "printed": outcome.printed}
+        return {"value": plain(outcome.value), **printed}
     except UnusableError as error:
-        return {"problem": f"What it returns can't be read. {error}", "printed": outcome.printed}
+        return {"problem": f"what it returns can't be read. {error}", **printed}
+
+
+def _printing(record: dict[str, Any], right: bool) -> str:
+    """Say what the function prints: a lot in any case, a little where it may help to find a mistake."""
+    printed, characters = record.get("printed"), record.get("characters")
+    if type(characters) is int and characters > KEEP:
+        return f"It prints {characters:,} characters, which are not all shown here; take the print out."
+    return f"It prints: {printed.strip()}" if isinstance(printed, str) and printed.strip() and not right else ""
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -174,45 +185,3 @@ def _true(test: Callable[..., bool], arguments: list[Arguments], values: list[An
         return bool(test(arguments, values))
     except Exception:
         return False
-
-
-def _differ(value: Any, wanted: Any, rtol: float = 1e-6) -> str:
-    """Say how a result differs from the wanted one; an empty text if it does not."""
-    if isinstance(wanted, list):
-        if not isinstance(value, list) or len(value) != len(wanted):
-            got = f"{len(value)}" if isinstance(value, list) else "one"
-            return f"It should return {len(wanted)} things, and returns {got}."
-        said = [_differ(a, b, rtol) for a, b in zip(value, wanted, strict=True)]
-        return next((f"Number {i} of what it returns: {text}" for i, text in enumerate(said, 1) if text), "")
-    if value is None:
-        return "It returns None; is the return missing?"
-    if isinstance(value, dict | str) or isinstance(wanted, dict | str):
-        same = type(value) is type(wanted) and value == wanted
-        return "" if same else f"It returns a {type(value).__name__} that is not what is asked for."
-    try:
-        value = np.asarray(value)
-    except ValueError:
-        return "It returns a list whose parts have different lengths."
-    return _differ_array(value, np.asarray(wanted), rtol)
-
-
-def _differ_array(value: np.ndarray, wanted: np.ndarray, rtol: float) -> str:
-    if value.shape != wanted.shape:
-        return f"It returns the shape {list(value.shape)}, expected {list(wanted.shape)}."
-    if value.dtype.kind not in "biuf":
-        return "It returns a list that holds more than numbers."
-    if (value.dtype.kind == "b") != (wanted.dtype.kind == "b"):
-        return f"It returns dtype {value.dtype}, expected {wanted.dtype}."
-    if wanted.dtype.kind == "f" and value.ndim and value.dtype.kind != "f":
-        return f"It returns dtype {value.dtype}, expected {wanted.dtype}; whole numbers drop fractions."
-    if np.isnan(value.astype(float)).any() and not np.isnan(wanted.astype(float)).any():
-        return "It returns NaN: some step has computed 0/0, inf - inf, or the log of a negative number."
-    scale = np.abs(wanted[np.isfinite(wanted)], dtype=float).max(initial=1e-12)
-    same = np.isclose(value.astype(float), wanted.astype(float), rtol=rtol, atol=rtol * scale, equal_nan=True)
-    return "" if same.all() else f"{same.size - same.sum()} of {same.size} numbers are wrong."
-
-
-def _grouped(problems: dict[str, str]) -> Iterator[str]:
-    """Yield each problem once, with the cases that have it."""
-    for text in dict.fromkeys(problems.values()):
-        yield f"On {', '.join(name for name, x in problems.items() if x == text)}: {text}"

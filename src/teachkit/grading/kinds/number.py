@@ -12,6 +12,7 @@ import numpy as np
 
 from teachkit.grading.expression import Formula
 from teachkit.grading.kinds.base import Data, Kind, close, expected
+from teachkit.grading.kinds.resemble import resemblance
 from teachkit.grading.verdict import UnusableError, Verdict
 
 _UNIT = re.compile(r"(?P<number>.*?[\d.)\s])\s*(?P<unit>(?!e[+-]?\d|e\b|pi\b)[A-Za-z%°][\w/%°]*)", re.DOTALL)
@@ -45,19 +46,23 @@ class Number(Kind):
         if self._same(number, value):
             return Verdict(1, "Right.")
         for wrong in self.wrong:
-            if self._same(number, self._number(expected(wrong.answer, data))):
+            if close(number, self._number(expected(wrong.answer, data)), self.rtol, 0):
                 return Verdict(wrong.credit, wrong.message)
-        return Verdict(0, self._difference(number, value))
+        return Verdict(0, self._general(record, number, value))
 
     def _same(self, a: float, b: float) -> bool:
         return close(a, b, self.rtol, self.atol)
 
-    def _difference(self, number: float, value: float) -> str:
-        if value and self._same(number, -value):
-            return "The size is right, the sign is not."
-        if value and close(number, value, 20 * self.rtol, 20 * self.atol):
-            return "Close, but not within the tolerance: give more digits, or look for a small term that is missing."
-        return f"{number:.6g} is not the number that is asked for."
+    def _general(self, record: Any, number: float, value: float) -> str:
+        match = _UNIT.fullmatch(record.strip()) if self.unit and isinstance(record, str) else None
+        if match and self._same(float(Formula(match["number"])({})), value):
+            return f"This is the number in {self.unit}, and not in {match['unit']}."
+
+        def same(a: np.ndarray, b: np.ndarray) -> bool:
+            return self._same(float(a[0]), float(b[0]))
+
+        likeness = resemblance(np.array([number]), np.array([value]), same)
+        return likeness or f"{number:.6g} is not the number that is asked for."
 
     def _number(self, record: Any) -> float:
         out = self._read(record) if isinstance(record, str) else record
