@@ -74,3 +74,31 @@ def plain_numbers():
     locale.setlocale(locale.LC_ALL, "C")
     with np.printoptions(precision=8, suppress=False, threshold=1000, linewidth=75, formatter=None):
         yield
+
+
+@pytest.fixture
+def small_sheet(monkeypatch, tmp_path):
+    """A sheet "small" with three items, in an empty folder."""
+    from teachkit.grading import check, sheet
+    from teachkit.grading.catalogue import Catalogue, Hint, Item, Statement
+    from teachkit.grading.kinds import Choice, Function, Number, Wrong
+
+    about = Statement("change-of-variables", "theorem", "Change of <variables>", "Change of variables", "")
+    doubled = Wrong(lambda d: 2 * d["a"], "You doubled.", credit=0.25)
+    kinds = {
+        "area": Number(value=lambda d: d["a"] ** 2, wrong=[doubled], draw=lambda draw: {"a": draw.integer(3, 9)}),
+        "reason": Choice(right="b", why={"a": "Not this one."}),
+        "square": Function(cases={"a number": lambda draw, data: (draw.decimal(1, 3),)}, reference=lambda x: x * x),
+    }
+    items = [
+        Item("area", "An area", 4, (Hint("What is a square?"), Hint("Multiply.")), about),
+        Item("reason", "A reason", 1, (Hint("Read it again."),), None),
+        Item("square", "A square", 2, (Hint("x times x."),), None),
+    ]
+    known = Catalogue("small", "Sheet 9: Small", "v1", {item.name: item for item in items})
+    monkeypatch.delenv("TEACHKIT_BOOK", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for module in (sheet, check):
+        monkeypatch.setattr(module, "catalogue", lambda name: {"small": known}[name])
+        monkeypatch.setattr(module, "kinds", lambda name: {"small": kinds}[name])
+    return known

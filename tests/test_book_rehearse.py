@@ -10,7 +10,7 @@ import nbformat.v4 as v4
 import pytest
 
 from teachkit.book import clean
-from teachkit.book.rehearse import Rehearsal, code_digest, fill, record, rehearse, rehearse_one, run, run_filled
+from teachkit.book.rehearse import Rehearsal, code_digest, fill, record, rehearse, rehearse_one, run
 
 WIDGET = """
 import ipywidgets
@@ -140,9 +140,9 @@ ALL = "assert all(passed.values()), passed"
 
 def test_filled_sheet_runs_with_the_answers():
     sheet = made(*SHEET)
-    assert run_filled(sheet, {"one": 'check("one", 2)', "two": 'check("two", 1 + 1)'}, ALL) == ""
+    assert run(fill(sheet, {"one": 'check("one", 2)', "two": 'check("two", 1 + 1)'}, ALL), "solved") == ""
     assert [cell.source for cell in sheet.cells[1:]] == SHEET
-    assert "{'one': True, 'two': False}" in run_filled(sheet, {"one": 'check("one", 2)'}, ALL)
+    assert "{'one': True, 'two': False}" in run(fill(sheet, {"one": 'check("one", 2)'}, ALL), "solved")
 
 
 def test_an_item_that_the_sheet_does_not_have_is_named():

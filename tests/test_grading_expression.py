@@ -23,7 +23,9 @@ def test_formulas_are_read(text):
 def test_every_function_is_numpys_or_its_definition(name):
     wanted = {"ln": np.log, "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "softplus": lambda x: np.log(1 + np.exp(x))}
     function = wanted.get(name) or getattr(np, name)
-    assert np.allclose(Formula(f"{name}(x)", ["x"])({"x": X}), function(X), rtol=1e-13)
+    with np.errstate(invalid="ignore"):
+        expected = function(X)
+    assert np.allclose(Formula(f"{name}(x)", ["x"])({"x": X}), expected, rtol=1e-13, equal_nan=True)
 
 
 def test_constants_and_order_of_operations():
@@ -34,20 +36,25 @@ def test_constants_and_order_of_operations():
 
 REFUSED = {
     "x" * 2000: "2,000 characters",
-    "x + y": "The name 'y' is not known. The variables here are x.",
+    "x + y": "The name 'y' is not known. The variable here is x.",
     "alpha": "not known",
     "ex": "Do you mean",
     "x.real": "The dot before 'real' is not allowed",
     "np.exp(x)": "write exp(...) with nothing before it",
     "().__class__.__bases__": "is not allowed",
-    "__import__('os').system('true')": "write system(...) with nothing before it",
+    "__import__('os').system('true')": "is not allowed; known are exp",
     "eval(x)": "'eval' is not known",
     "x^2": "two stars",
+    "0,149": "a decimal point, not a comma",
+    "|x|": "abs(x)",
+    "√x": "sqrt(x)",
+    "X": "Do you mean x?",
+    "nan": "not known. The variable here is x.",
     "2x": "product with a star: 2*...",
     "2(x + 1)": "product with a star",
     "x(x + 1)": "write the product with a star",
     "y = 2*x": "without an equals sign",
-    "(x + 1": "opens 1 brackets and closes 0",
+    "(x + 1": "opens 1 and closes 0 brackets",
     "exp": "needs brackets",
     "exp(x, x)": "takes one argument",
     "exp(*x)": "takes one argument",

@@ -194,6 +194,12 @@ def test_derivation_earns_by_step():
     assert look(STEPS, ["x/2", 0.5, "b"], {})[1].right
 
 
+def test_a_step_that_cannot_be_read_costs_only_itself():
+    verdict = look(STEPS, {"inverse": "x/2", "factor": Liar(), "why": "a"}, {})[1]
+    assert verdict.score == pytest.approx(1 / 3)
+    assert verdict.wrong_steps == ("factor", "why")
+
+
 def test_a_derivation_that_is_right_so_far_is_unfinished_and_not_wrong():
     verdict = look(STEPS, {"inverse": "x/2", "factor": 0.5}, {})[1]
     assert (verdict.status, verdict.score) == ("unfinished", pytest.approx(2 / 3))
@@ -204,8 +210,8 @@ def test_a_derivation_that_is_right_so_far_is_unfinished_and_not_wrong():
     [
         ({"invers": "x/2"}, "no step 'invers'"),
         (["x/2", 0.5], "Expected a dict with the steps inverse, factor, why."),
-        ({1: "x/2"}, "must be texts"),
-        ({"inverse": "y/2", "factor": math.nan, "why": Liar()}, "type Liar"),
+        ({1: "x/2"}, "no step '1'"),
+        ({"inverse": "y/2", "factor": math.nan, "why": Liar()}, "of type Liar"),
         ({"inverse": "y/2", "factor": math.nan, "why": "b"}, "'y' is not known"),
         ("x/2", "Expected a dict"),
         ({"inverse": ..., "factor": "...", "why": None}, "no answer yet"),

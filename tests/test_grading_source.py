@@ -30,7 +30,7 @@ points: 2
 statement: a-square
 hints:
   - "Think: what is a square?"
-  - Multiply.
+  - side: Multiply.
 ```
 
 How large is it? An example:
@@ -90,7 +90,10 @@ def test_an_item_is_read(tmp_path):
     item = found.items["the-area"]
     assert found.title == "Sheet 3: Squares"
     assert (item.title, item.points, item.statement) == ("The area", 2, "a-square")
-    assert item.hints == ["Think: what is a square?", "Multiply."]
+    assert item.hints == [
+        {"text": "Think: what is a square?", "step": ""},
+        {"text": "Multiply.", "step": "side"},
+    ]
     assert item.stub == 'area = ...\nsheet.check("the-area", area)'
     assert item.solution == ['area = 2 * 2\nsheet.check("the-area", area)']
 
@@ -128,6 +131,7 @@ def test_a_label_that_no_statement_has_is_told(tmp_path):
         ("# Solutions to sheet 3: Squares", "# Squares", "the title must read"),
         ("points: 2", "points: 0", "points: expected a whole number from 1 to 10, got 0"),
         ("points: 2\n", "", "an item has points, a statement and hints"),
+        ("  - side", "  - the side", "quote one with a colon"),
         ("{item} the-area", "{item} The Area", "'The Area' is no name"),
         ("area = ...\nsheet.check", "area = ...\ncheck", "the stub of the-area does not call sheet.check"),
         ("area = 2 * 2\nsheet.check", "area = 2 * 2\ncheck", "the solution of the-area must call"),

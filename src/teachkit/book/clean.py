@@ -22,11 +22,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from teachkit._files import write_whole
-from teachkit.book.rehearse import FOLDER
+from teachkit.book.rehearse import FOLDER, fill
+from teachkit.grading.source import read_source
 
 ENVIRONMENTS = ("current", "lowest")
 RUNNER = ("nbclient", "ipykernel")
 _BOUND = re.compile(r"([\w.-]+)>=([\w.]+)")
+ALL_RIGHT = "assert [name for name in sheet.items if sheet.best(name) < 1] == []"
 _PRIVATE = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "TEACHKIT_BOOK", "MPLBACKEND")
 
 
@@ -117,6 +119,18 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONNOUSERSITE": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
+def write_solved(root: Path, folder: Path) -> None:
+    """Write each exercise sheet's notebook with its solutions pasted in; it fails unless every item is right."""
+    import nbformat
+
+    folder.mkdir()
+    for path in sorted(root.glob("solutions/*.md")):
+        items = read_source(path).items
+        sheet = nbformat.read(root / FOLDER / f"exercises/{path.stem}.ipynb", as_version=4)
+        answers = {name: "\n\n".join(item.solution) for name, item in items.items()}
+        nbformat.write(fill(sheet, answers, then=ALL_RIGHT), folder / f"{path.stem}.ipynb")
+
+
 def run_all(root: Path, names: Iterable[str], processes: int) -> bool:
     """Run the notebooks in each environment, from a copy elsewhere, and return whether all passed."""
     start = time.monotonic()
@@ -127,6 +141,7 @@ def run_all(root: Path, names: Iterable[str], processes: int) -> bool:
     passed = True
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(root / FOLDER, Path(folder) / FOLDER, ignore=shutil.ignore_patterns("*.json"))
+        write_solved(root, Path(folder) / FOLDER / "solved")
         for name, python in pythons.items():
             start = time.monotonic()
             print(f"{name} versions: {', '.join(packages(root, name))}, {torch(root)}", flush=True)

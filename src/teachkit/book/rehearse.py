@@ -136,23 +136,17 @@ def hidden_failure(notebook: NotebookNode, name: str) -> str:
     return ""
 
 
-def run_filled(notebook: NotebookNode, answers: Mapping[str, str], then: str = "", timeout: int = TIMEOUT) -> str:
-    """Run a sheet with its items answered, and return the report of a failure as :func:`run` does.
+def fill(notebook: NotebookNode, answers: Mapping[str, str], then: str = "") -> NotebookNode:
+    """Return a copy of a sheet in which items are answered.
 
     Args:
         notebook: An exercise sheet; it stays as it is.
         answers: Item name -> the source of the cell that replaces the item's own, with its call of ``sheet.check``.
         then: Code for a last cell, such as an assertion that every item passed.
-        timeout: Seconds that one cell may take.
 
     Raises:
         ValueError: The sheet has no cell that checks one of the items.
     """
-    return run(fill(notebook, answers, then), "the filled sheet", timeout)
-
-
-def fill(notebook: NotebookNode, answers: Mapping[str, str], then: str = "") -> NotebookNode:
-    """Return a copy of a sheet in which the cells of some items are replaced, with a last cell if ``then`` is given."""
     import nbformat.v4 as v4
 
     filled = copy.deepcopy(notebook)

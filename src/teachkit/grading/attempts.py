@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import Any
 
 from teachkit.grading.verdict import Verdict
 
-_LARGEST = 200_000
-"""The most characters of one record that the log keeps."""
-
 
 @dataclass(frozen=True)
 class Attempt:
-    """One answer to one item, as plain data, with its score from 0 to 1."""
+    """One answer to one item, as plain data, with its score from 0 to 1.
+
+    ``hint`` is the number of the hint that it opened, if any.
+    """
 
     time: str
     student: str
@@ -25,6 +25,7 @@ class Attempt:
     record: Any
     score: float
     status: str
+    hint: int | None = None
 
 
 @dataclass
@@ -47,29 +48,17 @@ class Log:
         if self.path is not None and self.path.exists():
             self.attempts += _read(self.path)
 
-    def add(self, student: str, item: str, record: Any, verdict: Verdict) -> Attempt:
+    def add(self, student: str, item: str, record: Any, verdict: Verdict, hint: int | None = None) -> Attempt:
         """Append an attempt; one that can't be written is kept in memory."""
-        if len(json.dumps(record)) > _LARGEST:
-            record = None
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        attempt = Attempt(now, student, item, record, verdict.score, verdict.status)
+        attempt = Attempt(now, student, item, record, verdict.score, verdict.status, hint)
         self.attempts.append(attempt)
         self.trouble = self._write(attempt)
         return attempt
 
-    def of(self, student: str, item: str | None = None) -> list[Attempt]:
-        """Return a student's attempts, at one item or at all."""
-        return [x for x in self.attempts if x.student == student and item in (None, x.item)]
-
-    def best(self, student: str, item: str) -> Attempt | None:
-        """Return the attempt with the highest score; of equal ones a readable one, and then the latest."""
-        found = [x for x in self.of(student, item) if x.record is not None]
-        return max(reversed(found), key=lambda x: (x.score, x.status != "unusable"), default=None)
-
-    def wrong(self, student: str, item: str) -> int:
-        """Return how many different answers were not right."""
-        failed = [x for x in self.of(student, item) if x.status in ("wrong", "partly")]
-        return len({json.dumps(x.record, sort_keys=True) for x in failed})
+    def of(self, students: Collection[str], item: str) -> list[Attempt]:
+        """Return the attempts of some students at an item."""
+        return [x for x in self.attempts if x.student in students and x.item == item]
 
     def _write(self, attempt: Attempt) -> str:
         if self.path is None:
@@ -82,6 +71,18 @@ class Log:
         except OSError as error:
             return f"This attempt could not be written to {self.path.name}: {error.strerror}."
         return ""
+
+
+def best(attempts: Sequence[Attempt]) -> Attempt | None:
+    """Return the attempt with the highest score; of equal ones a readable one, and then the latest."""
+    found = [x for x in attempts if x.record is not None]
+    return max(reversed(found), key=lambda x: (x.score, x.status != "unusable"), default=None)
+
+
+def is_new(attempts: Sequence[Attempt], record: Any) -> bool:
+    """Whether no attempt gave this answer."""
+    written = json.dumps(record, sort_keys=True)
+    return all(json.dumps(x.record, sort_keys=True) != written for x in attempts)
 
 
 def _last(file: Any) -> bytes:

@@ -34,13 +34,21 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Hint:
+    """A hint, and the step of a derivation that it belongs to; empty if to the whole."""
+
+    text: str
+    step: str = ""
+
+
+@dataclass(frozen=True)
 class Item:
     """One exercise of a sheet."""
 
     name: str
     title: str
     points: int
-    hints: tuple[str, ...]
+    hints: tuple[Hint, ...]
     statement: Statement | None
 
 
@@ -99,7 +107,8 @@ def kinds(stem: str) -> Mapping[str, Kind]:
 
 def _item(known: dict) -> Item:
     statement = Statement(**known["statement"]) if known["statement"] else None
-    return Item(known["name"], known["title"], known["points"], tuple(known["hints"]), statement)
+    hints = tuple(Hint(x["text"], x["step"]) for x in known["hints"])
+    return Item(known["name"], known["title"], known["points"], hints, statement)
 
 
 def _unknown(what: str, name: str, known: list[str]) -> str:

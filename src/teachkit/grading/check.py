@@ -74,7 +74,7 @@ def _remarks(sheet: Catalogue, content: dict[str, Any], verdicts: dict[str, Verd
 def _row(item: Item, verdict: Verdict) -> str:
     points = f"{amount(verdict.score * item.points)} of {item.points}"
     message = "" if verdict.right else verdict.message.splitlines()[0]
-    return f"{item.name:<28}{points:>12}  {verdict.status:<9} {message}".rstrip()
+    return f"{item.name:<28}{points:>12}  {verdict.status:<10} {message}".rstrip()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,7 +30,12 @@ FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sin": np.sin,
     "cos": np.cos,
     "tan": np.tan,
+    "arcsin": np.arcsin,
+    "arccos": np.arccos,
     "arctan": np.arctan,
+    "atan": np.arctan,
+    "log2": np.log2,
+    "log10": np.log10,
     "sinh": np.sinh,
     "cosh": np.cosh,
     "tanh": np.tanh,
@@ -80,6 +85,10 @@ def _read(text: str) -> ast.expr:
         raise UnusableError("Write a power with two stars: x**2, not x^2.")
     if "=" in text:
         raise UnusableError("Write the formula alone, without an equals sign.")
+    if re.fullmatch(r"[-+]?\d+,\d+", text):
+        raise UnusableError("Write a decimal point, not a comma.")
+    if "|" in text or "√" in text:
+        raise UnusableError("Write abs(x) for the absolute value and sqrt(x) for the root.")
     if product := re.search(r"(?<![\w.])\d+\.?\d*(?=[A-Za-z(])(?!e[+-]?\d)", text):
         raise UnusableError(f"Write each product with a star: {product[0]}*... instead of {product[0]}...")
     try:
@@ -91,7 +100,7 @@ def _read(text: str) -> ast.expr:
 def _advice(text: str) -> str:
     opened, closed = text.count("("), text.count(")")
     if opened != closed:
-        return f"It opens {opened} brackets and closes {closed}."
+        return f"It opens {opened} and closes {closed} brackets."
     return "Write products with a star, powers with two, as in 2*x**3."
 
 
@@ -129,27 +138,33 @@ def _check_name(name: str, variables: tuple[str, ...]) -> None:
         return
     if name in FUNCTIONS:
         raise UnusableError(f"The function {name} needs brackets: {name}(...).")
-    near = difflib.get_close_matches(name, [*variables, *FUNCTIONS, *CONSTANTS], 1)
-    guess = f" Do you mean {near[0]}?" if near else ""
-    known = f"The variables here are {', '.join(variables)}." if variables else "There are no variables here."
+    guess = _guess(name, [*variables, *FUNCTIONS, *CONSTANTS])
+    are = "variable here is" if len(variables) == 1 else "variables here are"
+    known = f"The {are} {', '.join(variables)}." if variables else "There are no variables here."
     raise UnusableError(f"The name {name[:40]!r} is not known. {known}{guess}")
 
 
 def _check_call(tree: ast.Call, variables: tuple[str, ...]) -> None:
     if not isinstance(tree.func, ast.Name):
-        plainly = getattr(tree.func, "attr", "exp")[:40]
-        raise UnusableError(f"{_shown(tree.func)} is not allowed: write {plainly}(...) with nothing before it.")
+        name = getattr(tree.func, "attr", "")
+        known = (
+            f"write {name}(...) with nothing before it." if name in FUNCTIONS else f"known are {', '.join(FUNCTIONS)}."
+        )
+        raise UnusableError(f"{_shown(tree.func)} is not allowed; {known}")
     name = tree.func.id
     if name in variables:
         raise UnusableError(f"{name}(...) reads as a call of {name}: write the product with a star.")
     if name not in FUNCTIONS:
-        near = difflib.get_close_matches(name, FUNCTIONS, 1)
-        raise UnusableError(
-            f"The function {name[:40]!r} is not known."
-            + (f" Do you mean {near[0]}?" if near else f" Known are {', '.join(FUNCTIONS)}.")
-        )
+        guess = _guess(name, list(FUNCTIONS)) or f" Known are {', '.join(FUNCTIONS)}."
+        raise UnusableError(f"The function {name[:40]!r} is not known.{guess}")
     if len(tree.args) != 1 or tree.keywords or isinstance(tree.args[0], ast.Starred):
         raise UnusableError(f"{name} takes one argument in brackets.")
+
+
+def _guess(name: str, known: list[str]) -> str:
+    same = [x for x in known if x.lower() == name.lower()]
+    near = same or difflib.get_close_matches(name, known, 1, cutoff=0.75)
+    return f" Do you mean {near[0]}?" if near else ""
 
 
 def _shown(tree: ast.expr) -> str:

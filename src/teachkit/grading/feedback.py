@@ -77,7 +77,7 @@ class Feedback:
     @property
     def lines(self) -> list[str]:
         """The message, then the statement to read, then the notes."""
-        said = [] if self.verdict.right and self.verdict.message == "Right." else self.verdict.message.splitlines()
+        said = [] if self.verdict.message == "Right." else self.verdict.message.splitlines()
         if self.item.statement and self.verdict.status in ("partly", "wrong"):
             said.append(f"Read {self.item.statement}.")
         return [*said, *self.notes]

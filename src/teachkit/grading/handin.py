@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from teachkit import __version__
 from teachkit._files import write_whole
-from teachkit.grading.attempts import Log
+from teachkit.grading.attempts import Attempt, best
 from teachkit.grading.catalogue import Catalogue
 
 FORMAT = 1
@@ -24,9 +24,17 @@ _FIELDS = {"format": int, "sheet": str, "sheet_version": str, "student": str, "w
            "answers": dict, "attempts": list, "digest": str}  # fmt: skip
 
 
-def hand_in(path: Path, sheet: Catalogue, student: str, log: Log) -> list[str]:
-    """Write the best attempt at each item, and when each attempt was made; return the items without one."""
-    best = {name: log.best(student, name) for name in sheet.items}
+def hand_in(path: Path, sheet: Catalogue, student: str, attempts: Mapping[str, Sequence[Attempt]]) -> list[str]:
+    """Write the best attempt at each item, and when each attempt was made; return the items without one.
+
+    Args:
+        path: The file.
+        sheet: What is known of the sheet.
+        student: Their id.
+        attempts: Those that count for the student, by item.
+    """
+    chosen = {name: best(attempts[name]) for name in sheet.items}
+    made = sorted((x for item in attempts.values() for x in item), key=lambda x: x.time)
     content = {
         "format": FORMAT,
         "sheet": sheet.stem,
@@ -35,12 +43,12 @@ def hand_in(path: Path, sheet: Catalogue, student: str, log: Log) -> list[str]:
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), "numpy": np.__version__, "teachkit": __version__,
                      "system": platform.system()},
-        "answers": {name: {"record": x.record, "score": x.score, "time": x.time} for name, x in best.items() if x},
-        "attempts": [{"item": x.item, "time": x.time, "score": x.score, "status": x.status} for x in log.of(student)],
+        "answers": {name: {"record": x.record, "score": x.score, "time": x.time} for name, x in chosen.items() if x},
+        "attempts": [{"item": x.item, "time": x.time, "score": x.score, "status": x.status} for x in made],
     }  # fmt: skip
     with write_whole(path) as file:
         file.write(json.dumps({**content, "digest": digest(content)}, indent=1, allow_nan=False).encode() + b"\n")
-    return [name for name, attempt in best.items() if attempt is None]
+    return [name for name, attempt in chosen.items() if attempt is None]
 
 
 def digest(content: Mapping[str, Any]) -> str:

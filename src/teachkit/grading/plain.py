@@ -16,7 +16,7 @@ import numpy as np
 
 from teachkit.grading.verdict import MissingError, UnusableError
 
-LARGEST = 20_000
+LARGEST = 10_000
 """The most numbers that one answer may hold."""
 LONGEST = 20_000
 """The most characters that one text may hold."""

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from teachkit.grading.attempts import Log
+from teachkit.grading.attempts import Attempt, Log, best, is_new
 from teachkit.grading.catalogue import Item, catalogue, kinds
-from teachkit.grading.feedback import Feedback, Note, Progress
+from teachkit.grading.feedback import Feedback, Note, Progress, amount
 from teachkit.grading.handin import hand_in
 from teachkit.grading.kinds import look
+from teachkit.grading.verdict import Verdict
 
 GUEST = "guest"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -52,13 +53,27 @@ class Sheet:
     def student(self, id: str) -> Note:
         """Say who you are: some items have other values for each student, and the file to hand in bears your id.
 
+        Answers that were given as "guest" count for you as well, if the item is the same for everybody.
+
         Raises:
             ValueError: The id is not made of up to 64 letters, digits and the signs . _ @ -
         """
+        id = str(id) if type(id) is int else id
         if not (isinstance(id, str) and _ID.fullmatch(id)):
-            raise ValueError(f"id: expected up to 64 letters, digits and . _ @ -, got {id!r:.80}")
+            raise ValueError(f"id: expected up to 64 letters, digits and . _ @ - in quotes, got {id!r:.80}")
         self._student = id
-        return Note((f"{self._catalogue.title}. Student {id}.",), self.progress())
+        return Note((f"{self._catalogue.title}. Student {id}.", *self._left_behind()), self.progress())
+
+    def _left_behind(self) -> list[str]:
+        """Say which answers of the guest don't count for this student."""
+        own = [name for name in self.items if self._kinds[name].draw and self._student != GUEST]
+        lost = [name for name in own if best(self._log.of([GUEST], name))]
+        return [f"Check again, since your values differ from the guest's: {', '.join(lost)}."] if lost else []
+
+    def _attempts(self, item: str) -> list[Attempt]:
+        """Return the attempts that count for this student."""
+        shared = [] if self._kinds[item].draw else [GUEST]
+        return self._log.of([self._student, *shared], item)
 
     def data(self, item: str) -> dict[str, Any]:
         """Return your values of an item; empty for an item that is the same for everybody."""
@@ -78,18 +93,34 @@ class Sheet:
         entry = self._catalogue.item(item)
         record, verdict = look(self._kinds[item], answer, self.data(item))
         if not verdict.missing:
-            self._log.add(self._student, item, record, verdict)
-        return Feedback(entry, verdict, self.progress(), tuple(self._notes(entry, verdict.right)))
+            self._log.add(self._student, item, record, verdict, self._next_hint(entry, record, verdict))
+        return Feedback(entry, verdict, self.progress(), tuple(self._notes(entry, verdict)))
 
-    def _notes(self, item: Item, right: bool) -> list[str]:
+    def _next_hint(self, item: Item, record: Any, verdict: Verdict) -> int | None:
+        """Return the number of the hint that a new wrong answer opens: one for its first wrong step, or the next."""
+        before = self._attempts(item.name)
+        if verdict.status not in ("wrong", "partly") or not is_new(before, record):
+            return None
+        closed = [i for i in range(len(item.hints)) if i not in self._opened(item)]
+        wanted = [*verdict.wrong_steps[:1], ""]
+        fitting = [i for step in wanted for i in closed if item.hints[i].step == step]
+        return next(iter([*fitting, *closed]), None)
+
+    def _opened(self, item: Item) -> list[int]:
+        """Return the numbers of the open hints, in the order in which they were opened."""
+        numbers = dict.fromkeys(x.hint for x in self._attempts(item.name))
+        return [i for i in numbers if type(i) is int and 0 <= i < len(item.hints)]
+
+    def _notes(self, item: Item, verdict: Verdict) -> list[str]:
         notes = [self._log.trouble] if self._log.trouble else []
-        opened = self._opened(item)
-        if opened and not right:
-            notes.append(f'Hint {opened} of {len(item.hints)} is open: sheet.hint("{item.name}")')
+        score, opened = self.best(item.name), len(self._opened(item))
+        if score > verdict.score:
+            notes.append(f"Your best attempt, {amount(score * item.points)} of {item.points} points, still counts.")
+        elif opened and not verdict.right:
+            notes.append(f'{opened} of {len(item.hints)} hints open: sheet.hint("{item.name}")')
+        if verdict.right and self.progress().right == len(self.items):
+            notes.append("All items are right. Hand in with sheet.submit()")
         return notes
-
-    def _opened(self, item: Item) -> int:
-        return min(self._log.wrong(self._student, item.name), len(item.hints))
 
     def hint(self, item: str) -> Note:
         """Show the hints of an item that are open; each different wrong answer opens one more."""
@@ -97,13 +128,14 @@ class Sheet:
         opened, total = self._opened(entry), len(entry.hints)
         if not opened:
             return Note((f"Try first: each wrong answer opens one of the {total} hints of {item}.",))
-        shown = [f"Hint {i} of {total}: {text}" for i, text in enumerate(entry.hints[:opened], 1)]
-        more = () if opened == total else ("Another wrong answer opens the next one.",)
-        return Note((*shown, *more))
+        steps = [f" ({entry.hints[i].step})" if entry.hints[i].step else "" for i in opened]
+        shown = [f"Hint{step}: {entry.hints[i].text}" for i, step in zip(opened, steps, strict=True)]
+        more = total - len(opened)
+        return Note((*shown, f"{more} more of {total}: the next wrong answer opens one.") if more else tuple(shown))
 
     def best(self, item: str) -> float:
         """Return the score of your best attempt at an item, from 0 to 1."""
-        attempt = self._log.best(self._student, self._catalogue.item(item).name)
+        attempt = best(self._attempts(self._catalogue.item(item).name))
         return attempt.score if attempt else 0
 
     def progress(self) -> Progress:
@@ -111,6 +143,12 @@ class Sheet:
         score = {name: self.best(name) for name in self.items}
         earned = sum(score[name] * item.points for name, item in self._catalogue.items.items())
         return Progress(earned, self._catalogue.points, sum(x == 1 for x in score.values()), len(score))
+
+    def overview(self) -> Note:
+        """List all items with your points."""
+        rows = [(name, self.best(name), item.points) for name, item in self._catalogue.items.items()]
+        lines = [f"{name}: {amount(score * points)} of {points} points" for name, score, points in rows]
+        return Note(tuple(lines), self.progress())
 
     def submit(self, path: Path | str | None = None) -> Note:
         """Write the one file to hand in, from the best attempt at each item.
@@ -122,9 +160,9 @@ class Sheet:
             ValueError: You have not said who you are.
         """
         if self._student == GUEST:
-            raise ValueError('id: say who you are before handing in: sheet.student("your id")')
+            raise ValueError('id: the guest can not hand in; say who you are: sheet.student("your id")')
         target = Path(path) if path else self._folder / f"{self._catalogue.stem}_{self._student}.json"
-        missing = hand_in(target, self._catalogue, self._student, self._log)
+        missing = hand_in(target, self._catalogue, self._student, {name: self._attempts(name) for name in self.items})
         _download(target)
         lines = [f"Written to {target.name}. Hand in this file."]
         if missing:

@@ -9,6 +9,7 @@ Its items look like this::
     statement: label-in-the-book
     hints:
       - The first hint.
+      - step_name: A hint for one step of a derivation.
     ```
 
     The question.
@@ -33,6 +34,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 TITLE = re.compile(r"# Solutions to sheet (\d+): (.+)")
 _FENCE = re.compile(r"(`{3,}|~{3,})[ ]*(?:\{([\w:-]+)\}[ ]*(.*)|([\w+-]*))$")
@@ -67,7 +69,7 @@ class SourceItem:
     title: str
     points: int
     statement: str
-    hints: list[str]
+    hints: list[dict[str, str]]
     stub: str = ""
     solution: list[str] = field(default_factory=list)
 
@@ -179,7 +181,15 @@ def _item(source: Source, block: Block, title: str) -> SourceItem:
         raise source.error(block.line, "an item has points, a statement and hints")
     if type(known["points"]) is not int or not 1 <= known["points"] <= 10:
         raise source.error(block.line, f"points: expected a whole number from 1 to 10, got {known['points']!r}")
-    return SourceItem(name, title, known["points"], known["statement"], [str(x).strip() for x in known["hints"]])
+    hints = [_hint(source, block, x) for x in known["hints"]]
+    return SourceItem(name, title, known["points"], known["statement"], hints)
+
+
+def _hint(source: Source, block: Block, entry: Any) -> dict[str, str]:
+    step, text = next(iter(entry.items())) if isinstance(entry, dict) and len(entry) == 1 else ("", entry)
+    if not isinstance(text, str) or not re.fullmatch(r"\w*", str(step)):
+        raise source.error(block.line, f"a hint is a text or a step with a text; quote one with a colon: {entry!r}")
+    return {"text": " ".join(text.split()), "step": str(step)}
 
 
 def _add_stub(source: Source, block: Block, item: SourceItem | None) -> None:

@@ -19,7 +19,7 @@ class Verdict:
     """The share of the points that an answer earns, from 0 to 1, and what to tell the student.
 
     ``usable`` is False for an answer that is missing or has the wrong form. ``unfinished`` is True for one
-    whose parts are right as far as they go.
+    whose parts are right as far as they go. ``wrong_steps`` names the parts that are wrong.
     """
 
     score: float
@@ -27,6 +27,7 @@ class Verdict:
     usable: bool = True
     missing: bool = False
     unfinished: bool = False
+    wrong_steps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.score) and 0 <= self.score <= 1):

@@ -7,6 +7,7 @@ A file that was handed in holds the records, so it is judged without running cod
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,9 @@ from typing import Any
 from teachkit.grading.draw import Draw
 from teachkit.grading.plain import decode, encode, given
 from teachkit.grading.verdict import MissingError, UnusableError, Verdict
+
+LARGEST = 400_000
+"""The most characters of a record, written as JSON."""
 
 Data = Mapping[str, Any]
 """What was drawn for one student."""
@@ -90,6 +94,8 @@ def look(kind: Kind, answer: Any, data: Data) -> tuple[Any, Verdict]:
     """
     try:
         record = encode(kind.record(answer, data))
+        if len(json.dumps(record, allow_nan=False)) > LARGEST:
+            raise UnusableError("This answer is too large to be kept; give fewer numbers.")
     except Exception as error:
         return None, refusal(error)
     return record, judge(kind, record, data)

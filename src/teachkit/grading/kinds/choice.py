@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from teachkit.grading.kinds.base import Data, Kind
+from teachkit.grading.plain import is_missing
 from teachkit.grading.verdict import UnusableError, Verdict
 
 
@@ -33,6 +34,7 @@ class Choice(Kind):
     Args:
         right: The letter of the right option.
         why: For each other letter, why somebody would choose it, and what is wrong with it.
+        because: What to say when the answer is right.
 
     >>> Choice(right="b", why={"a": "That is the inverse."}).judge("a", {}).message
     'That is the inverse.'
@@ -40,6 +42,7 @@ class Choice(Kind):
 
     right: str
     why: Mapping[str, str]
+    because: str = "Right."
 
     def __post_init__(self) -> None:
         if self.right in self.why or not self.why:
@@ -50,10 +53,14 @@ class Choice(Kind):
         """All letters."""
         return sorted([self.right, *self.why])
 
+    def record(self, answer: Any, data: Data) -> str:
+        """Return the letter."""
+        return letter(super().record(answer, data), self.options)
+
     def judge(self, record: Any, data: Data) -> Verdict:
         """Look the letter up."""
         chosen = letter(record, self.options)
-        return Verdict(1, "Right.") if chosen == self.right else Verdict(0, self.why[chosen])
+        return Verdict(1, self.because) if chosen == self.right else Verdict(0, self.why[chosen])
 
     def secrets(self, data: Data) -> Iterator[str]:
         """Yield nothing: a letter is too short to be found."""
@@ -74,6 +81,7 @@ class TrueFalse(Kind):
         right: The letter of the reason.
         why: For each other letter, what is wrong with it as a reason.
         otherwise: What to say when the truth value is wrong: a case that decides.
+        because: What to say when the answer is right.
 
     >>> kind = TrueFalse(truth=False, right="a", why={"b": "It is true of b, but no reason."}, otherwise="Try z = 0.")
     >>> kind.judge([False, "a"], {}).right, kind.judge([True, "a"], {}).message
@@ -84,24 +92,34 @@ class TrueFalse(Kind):
     right: str
     why: Mapping[str, str]
     otherwise: str
+    because: str = "Right."
 
     def __post_init__(self) -> None:
         if self.right in self.why or not self.why:
             raise ValueError("why: expected a message for every letter but the right one")
 
-    def judge(self, record: Any, data: Data) -> Verdict:
-        """Look both up; the message on a wrong truth value goes first."""
+    def record(self, answer: Any, data: Data) -> list[Any]:
+        """Return the truth value and the letter."""
+        return list(self._read(super().record(answer, data)))
+
+    def _read(self, record: Any) -> tuple[bool, str]:
         if not isinstance(record, list) or len(record) != 2:
             raise UnusableError('Expected a truth value and the letter of a reason, such as (True, "a").')
         truth = _TRUE.get(record[0].strip().lower()) if isinstance(record[0], str) else record[0]
         if not isinstance(truth, bool):
             raise UnusableError("The first part must be True or False.")
-        reason = letter(record[1], sorted([self.right, *self.why]))
+        if is_missing(record[1]):
+            raise UnusableError("The letter of the reason is missing.")
+        return truth, letter(record[1], sorted([self.right, *self.why]))
+
+    def judge(self, record: Any, data: Data) -> Verdict:
+        """Look both up; the message on a wrong truth value goes first."""
+        truth, reason = self._read(record)
         if truth is not self.truth:
             return Verdict(0, self.otherwise)
         if reason != self.right:
             return Verdict(0, f"The truth value is right, but this is not the reason. {self.why[reason]}")
-        return Verdict(1, "Right.")
+        return Verdict(1, self.because)
 
     def secrets(self, data: Data) -> Iterator[str]:
         """Yield nothing: both parts are too short to be found."""

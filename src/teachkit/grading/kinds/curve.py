@@ -87,7 +87,13 @@ class Curve(Kind):
             raise UnusableError(f"The curve must reach from x = {low:g} to {high:g}; yours reaches {reach}.")
         if inside.sum() < self.points:
             raise UnusableError(f"The curve needs at least {self.points} points; yours has {inside.sum()} there.")
+        self._check_gaps(np.sort(x[inside]), 4 * gap)
         return x[inside], y[inside]
+
+    def _check_gaps(self, x: np.ndarray, longest: float) -> None:
+        at = int(np.argmax(np.diff(x)))
+        if x[at + 1] - x[at] > longest:
+            raise UnusableError(f"There are no points between x = {x[at]:.3g} and {x[at + 1]:.3g}; spread them evenly.")
 
     def secrets(self, data: Data) -> Iterator[str]:
         """Yield nothing: the curve is code."""

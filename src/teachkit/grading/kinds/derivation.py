@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from teachkit.grading.kinds.base import Data, Kind, refusal
-from teachkit.grading.plain import is_missing
-from teachkit.grading.verdict import UnusableError, Verdict
+from teachkit.grading.plain import is_missing, plain
+from teachkit.grading.verdict import MissingError, UnusableError, Verdict
+
+_UNUSABLE = "unusable"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +32,19 @@ class Derivation(Kind):
 
     def record(self, answer: Any, data: Data) -> dict[str, Any]:
         """Return the plain answers by step; None where there is none."""
-        answers = super().record(answer, data)
-        if isinstance(answers, list) and len(answers) == len(self.steps):
-            answers = dict(zip(self.steps, answers, strict=True))
-        if not isinstance(answers, dict):
+        if answer is None or answer is Ellipsis:
+            raise MissingError("There is no answer yet: put yours in place of the dots.")
+        if type(answer) in (list, tuple) and len(answer) == len(self.steps):
+            answer = dict(zip(self.steps, answer, strict=True))
+        if type(answer) is not dict:
             raise UnusableError(f"Expected a dict with the steps {', '.join(self.steps)}.")
-        if unknown := sorted(answers.keys() - self.steps.keys()):
-            raise UnusableError(f"There is no step {unknown[0][:40]!r}. The steps are {', '.join(self.steps)}.")
-        return {name: None if is_missing(answers.get(name)) else answers[name] for name in self.steps}
+        names = [plain(name) for name in list(answer)[:100]]
+        if unknown := [name for name in names if name not in self.steps]:
+            raise UnusableError(f"There is no step {str(unknown[0])[:40]!r}. The steps are {', '.join(self.steps)}.")
+        record = {name: _plain_step(answer.get(name)) for name in self.steps}
+        if all(x is None for x in record.values()):
+            raise MissingError("There is no answer yet: put yours in place of the dots.")
+        return record
 
     def judge(self, record: Any, data: Data) -> Verdict:
         """Judge each step and report on all of them."""
@@ -49,11 +56,14 @@ class Derivation(Kind):
             return Verdict(1, "Right.")
         report = [f"{name}: {'right.' if x.right else x.message}" for name, x in verdicts.items()]
         unfinished = all(x.right or x.missing for x in verdicts.values())
-        return Verdict(min(score, 0.99), "\n".join(report), unfinished=unfinished)
+        wrong = tuple(name for name, x in verdicts.items() if not (x.right or x.missing))
+        return Verdict(min(score, 0.99), "\n".join(report), unfinished=unfinished, wrong_steps=wrong)
 
     def _step(self, name: str, answer: Any, data: Data) -> Verdict:
         if answer is None:
             return Verdict(0, "not filled in yet.", usable=False, missing=True)
+        if isinstance(answer, dict):
+            return Verdict(0, str(answer.get(_UNUSABLE, "this can't be read.")), usable=False)
         kind = self.steps[name]
         try:
             return kind.judge(kind.record(answer, data), data)
@@ -64,3 +74,12 @@ class Derivation(Kind):
         """Yield the secrets of all steps."""
         for kind in self.steps.values():
             yield from kind.secrets(data)
+
+
+def _plain_step(answer: Any) -> Any:
+    """Return one step's plain answer, None if it is missing, or why it can't be read: the others still count."""
+    try:
+        out = plain(answer)
+    except UnusableError as error:
+        return {_UNUSABLE: str(error)}
+    return None if is_missing(out) or isinstance(out, dict) else out
