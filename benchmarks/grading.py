@@ -6,20 +6,19 @@ several times, and its fastest time counts; over all answers the median and the 
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from teachkit.book.manifest import describe, write_result
 from teachkit.grading.catalogue import kinds, stems
+from teachkit.grading.gallery import gallery
 from teachkit.grading.kinds import Function, Kind, look
 
 ROOT = Path(__file__).parents[1]
@@ -79,20 +78,10 @@ def _import_seconds() -> float:
 
 def _answers(student: str) -> Iterator[tuple[Kind, Any, dict[str, Any]]]:
     for stem in stems():
-        gallery = _gallery(stem)
         for item, kind in kinds(stem).items():
+            wrong, right = gallery(ROOT, stem, item, student)
             data = kind.data(stem, item, student)
-            wrong, right = getattr(gallery, item.replace("-", "_"))(data)
             yield from ((kind, answer, data) for answer in [*(x for x, _ in wrong), *right])
-
-
-def _gallery(stem: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"wrong_{stem}", ROOT / f"tests/wrong/{stem}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _seconds(kind: Kind, answer: Any, data: dict[str, Any], config: Config) -> float:

@@ -1,6 +1,5 @@
 """Every sheet: its source, what is derived from it, and the galleries of wrong and right answers."""
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from teachkit.grading import Sheet
 from teachkit.grading.catalogue import catalogue, kinds, stems
 from teachkit.grading.derive import drift
+from teachkit.grading.gallery import gallery
 from teachkit.grading.kinds import Choice, Curve, Derivation, Expression, Function, Number, TrueFalse, look
 from teachkit.grading.source import code, read_source, split
 
@@ -18,15 +18,6 @@ STUDENTS = ["guest", "ada", "sofia-17"]
 ITEMS = [(stem, name) for stem in STEMS for name in catalogue(stem).items]
 GENERAL = ["is not the number that is asked for", "numbers are wrong", "of the points are off", "Not equal. At",
            "up to a constant", "Close, but"]  # fmt: skip
-
-
-def gallery(stem, item, student):
-    """Return the wrong answers with their messages, and the right ones."""
-    path = ROOT / f"tests/wrong/{stem}.py"
-    spec = importlib.util.spec_from_file_location(f"wrong_{stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return getattr(module, item.replace("-", "_"))(kinds(stem)[item].data(stem, item, student))
 
 
 def test_sheets_are_what_their_sources_say():
@@ -144,7 +135,7 @@ def test_a_leak_is_found(stem):
 def test_wrong_answers_get_their_message(stem, item, student, record_property):
     kind = kinds(stem)[item]
     data = kind.data(stem, item, student)
-    wrong, _ = gallery(stem, item, student)
+    wrong, _ = gallery(ROOT, stem, item, student)
     verdicts = [look(kind, answer, data)[1] for answer, _ in wrong]
     killed = [not x.right and not x.missing for x in verdicts]
     record_property("gallery-wrong", f"{stem} {sum(killed)} {len(killed)}")
@@ -161,7 +152,7 @@ def test_wrong_answers_get_their_message(stem, item, student, record_property):
 def test_right_answers_are_accepted(stem, item, student, record_property):
     kind = kinds(stem)[item]
     data = kind.data(stem, item, student)
-    _, right = gallery(stem, item, student)
+    _, right = gallery(ROOT, stem, item, student)
     verdicts = [look(kind, answer, data)[1] for answer in right]
     record_property("gallery-right", f"{stem} {sum(x.right for x in verdicts)} {len(verdicts)}")
     assert [(answer, x.message) for answer, x in zip(right, verdicts, strict=True) if not x.right] == []
@@ -177,6 +168,6 @@ def test_values_of_every_student_are_fit(stem, item):
     for number in range(60):
         student = f"s{number}"
         data = kind.data(stem, item, student)
-        wrong, right = gallery(stem, item, student)
+        wrong, right = gallery(ROOT, stem, item, student)
         assert not any(look(kind, answer, data)[1].right for answer, _ in wrong[:12]), data
         assert look(kind, right[0], data)[1].right, data
