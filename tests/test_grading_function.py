@@ -252,3 +252,16 @@ def test_the_line_of_an_error_is_counted_in_the_function():
         return y[0]
 
     assert "(line 3 of your function)" in call(third, (1,), 1).problem
+
+
+def test_a_wrong_function_that_raises_is_known_by_its_error_in_whatever_line():
+    def not_a_batch(x):
+        return x.sum(axis=1)
+
+    def the_same_later(x):
+        x = x - x.mean()
+        return x.sum(axis=1)
+
+    kind = Function(cases=KIND.cases, reference=row_sums, wrong=[Wrong(not_a_batch, "One point has no axis 1.")])
+    assert look(kind, the_same_later, {})[1].message == "One point has no axis 1."
+    assert "IndexError" in look(kind, lambda x: [][0], {})[1].message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -133,10 +134,10 @@ class Function(Kind):
         """Whether the results are those of a wrong function: its values, or its problem."""
         for name in self.cases:
             theirs = self._run(wrong, copy.deepcopy(arguments[name]), self.seconds)
-            same_problem = theirs.get("problem", "") == results[name].get("problem", "")
-            if not same_problem:
+            problem = _problem(theirs)
+            if problem != _problem(results[name]):
                 return False
-            if not theirs.get("problem") and any(differences(results[name].get("value"), theirs["value"], self.rtol)):
+            if not problem and any(differences(results[name].get("value"), theirs["value"], self.rtol)):
                 return False
         return True
 
@@ -161,6 +162,11 @@ def _result(outcome: Outcome) -> dict[str, Any]:
         return {"value": plain(outcome.value), **printed}
     except UnusableError as error:
         return {"problem": f"what it returns can't be read. {error}", **printed}
+
+
+def _problem(result: dict[str, Any]) -> str:
+    """Return what went wrong, without the line: no two functions raise the same error in the same line."""
+    return re.sub(r" \(line \d+ of your function\)", "", str(result.get("problem") or ""))
 
 
 def _printing(record: dict[str, Any], right: bool) -> str:
