@@ -1,0 +1,186 @@
+"""The items of sheet 1 on the line: a stretched normal, one squeezed into an interval, the square of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from teachkit.grading.draw import Draw
+from teachkit.grading.kinds import Curve, Expression, Number, Wrong
+from teachkit.grading.kinds.base import Data, expected
+
+
+def _normal(z: Any) -> Any:
+    return np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def apart(kind: Number, data: dict[str, float]) -> bool:
+    """Whether the right and the wrong answers lie so far apart that each gets its own message."""
+    answers = np.sort([expected(x, data) for x in (kind.value, *(wrong.answer for wrong in kind.wrong))])
+    return bool((np.diff(answers) > 3 * kind.rtol * np.maximum(np.abs(answers[1:]), np.abs(answers[:-1]))).all())
+
+
+# --- a stretched normal ----------------------------------------------------------------------------
+
+
+def _stretched_data(draw: Draw) -> dict[str, float]:
+    """Draw z below 0, so that the wrong points lie farther out and have another height."""
+    a, b, z = -draw.decimal(1.8, 3.2), draw.decimal(1, 3), -draw.decimal(0.6, 1.4)
+    data = {"a": a, "b": b, "x": round(b + a * z, 2)}
+    return data if apart(STRETCHED, data) else _stretched_data(draw)
+
+
+def _height(start: Callable[[float, float, float], float], factor: Callable[[float], float]) -> Callable[[Data], float]:
+    return lambda data: _normal(start(data["a"], data["b"], data["x"])) * factor(data["a"])
+
+
+def _back(a: float, b: float, x: float) -> float:
+    return (x - b) / a
+
+
+def _same_point(a: float, b: float, x: float) -> float:
+    return x
+
+
+def _forward(a: float, b: float, x: float) -> float:
+    return a * x + b
+
+
+def _probability(sign: float) -> Callable[[Data], float]:
+    return lambda data: NormalDist().cdf(sign * _back(data["a"], data["b"], data["x"]))
+
+
+_AT_X = "The base is evaluated at x. It belongs at the z that the map sends to x"
+_ONCE_MORE = "You push x forward once more. The base must be evaluated at the point that x came from"
+_NOT_A_DENSITY = "This is a probability, a value of a distribution function. A density is the derivative of one."
+
+_density = _height(_back, lambda a: 1 / abs(a))
+STRETCHED = Number(
+    value=_density,
+    draw=_stretched_data,
+    wrong=[
+        Wrong(_height(_back, lambda a: 1 / a), "A density is never negative: take the absolute value of the slope."),
+        Wrong(_height(_back, lambda a: 1), "This is the height of the base at the z that the map sends to x. The map "
+              "spreads the same mass over another length, so its slope must enter."),
+        Wrong(_height(_back, abs), "You multiply by the stretch. Where the map stretches, the same mass covers more "
+              "length, so the density must fall."),
+        Wrong(_height(_back, lambda a: 1 / a**2), "You divide by the square of a. A length is stretched by |a|; only "
+              "the variance is multiplied by the square."),
+        Wrong(_height(_same_point, lambda a: 1 / abs(a)), f"{_AT_X}; the factor is right."),
+        Wrong(_height(_same_point, lambda a: 1), f"{_AT_X}, and the slope of the map must enter as well."),
+        Wrong(_height(lambda a, b, x: (x + b) / a, lambda a: 1 / abs(a)), "The base is evaluated at the wrong z: push "
+              "it through the map, and it does not come back to x. Look at the sign of b."),
+        Wrong(_height(lambda a, b, x: x / a, lambda a: 1 / abs(a)), "Your z leaves out the shift: it must be 0 for "
+              "x = b."),
+        Wrong(_height(_forward, lambda a: 1 / abs(a)), f"{_ONCE_MORE}."),
+        Wrong(_height(_forward, lambda a: 1), f"{_ONCE_MORE}, and the slope of the map must enter as well."),
+        Wrong(_height(lambda a, b, x: (x - b) / math.sqrt(-a), lambda a: 1 / math.sqrt(-a)), "Here |a| is used as a "
+              "variance. The map multiplies lengths by |a|, so |a| is the standard deviation."),
+        Wrong(_height(lambda a, b, x: (x - b) / a**2, lambda a: 1 / a**2), "Here the square of a is used as a standard "
+              "deviation. It is the variance."),
+        Wrong(_height(_back, lambda a: math.sqrt(2 * math.pi) / abs(a)), "The constant of the normal density is "
+              "missing: without it the area is sqrt(2*pi)."),
+        Wrong(_probability(1), _NOT_A_DENSITY),
+        Wrong(_probability(-1), _NOT_A_DENSITY),
+        Wrong(lambda data: math.log(_density(data)), "This is the logarithm of the density; the question asks "
+              "for the density."),
+    ],
+)  # fmt: skip
+
+
+# --- a normal variable, squeezed into (0, 1) -------------------------------------------------------
+
+
+def _sigmoid_data(draw: Draw) -> dict[str, float]:
+    return {"a": draw.decimal(1.8, 2.0, 2), "b": draw.choice([-1, 1]) * draw.decimal(0.2, 0.5)}
+
+
+def _logit(x: np.ndarray) -> np.ndarray:
+    return np.log(x / (1 - x))
+
+
+def _squeezed(slope: Callable[[np.ndarray, float], Any], sign: float = 1) -> Callable[[np.ndarray, Data], np.ndarray]:
+    """Return a curve: the base at the z that goes to x, times ``slope(x, a)``."""
+    return lambda x, data: _normal((_logit(x) - sign * data["b"]) / data["a"]) * slope(x, data["a"])
+
+
+_bounded = _squeezed(lambda x, a: 1 / (a * x * (1 - x)))
+SIGMOID = Curve(
+    value=_bounded,
+    domain=(0.01, 0.99),
+    points=100,
+    draw=_sigmoid_data,
+    wrong=[
+        Wrong(_squeezed(lambda x, a: 1), "This is the height of the base at the z that goes to x; the slope of the "
+              "inverse is missing. Add up the heights times the step: the area is not 1."),
+        Wrong(_squeezed(lambda x, a: 1 / a), "Only the stretch by a is in the slope. The sigmoid squeezes too, near 0 "
+              "and 1 much more than in the middle."),
+        Wrong(_squeezed(lambda x, a: 1 / (x * (1 - x))), "Only the sigmoid is in the slope; the stretch by a is "
+              "missing. The area is a, not 1."),
+        Wrong(_squeezed(lambda x, a: a * x * (1 - x)), "You multiply by the slope of the forward map. Where it "
+              "squeezes, near 0 and 1, the density must grow."),
+        Wrong(_squeezed(lambda x, a: 1 / (a * x)), "Your slope belongs to log x. The inverse of the sigmoid is "
+              "log x - log(1 - x); both parts have a derivative."),
+        Wrong(_squeezed(lambda x, a: 1 / (a * (1 - x))), "Your slope belongs to -log(1 - x). The inverse of the "
+              "sigmoid is log x - log(1 - x); both parts have a derivative."),
+        Wrong(_squeezed(lambda x, a: (1 / x - 1 / (1 - x)) / a), "A sign is wrong in the slope: it would be 0 at "
+              "x = 1/2. The inner function of log(1 - x) has a derivative, too."),
+        Wrong(_squeezed(lambda x, a: abs(1 / x - 1 / (1 - x)) / a), "A sign is wrong in the slope: it would be 0 at "
+              "x = 1/2. The inner function of log(1 - x) has a derivative, too."),
+        Wrong(_squeezed(lambda x, a: math.sqrt(2 * math.pi) / (a * x * (1 - x))), "The constant of the normal density "
+              "is missing: the area is sqrt(2*pi), not 1."),
+        Wrong(_squeezed(lambda x, a: -1 / (a * x * (1 - x))), "A density is never negative. The map is increasing, so "
+              "its inverse has a positive slope; look at the derivative of -log(1 - x)."),
+        Wrong(_squeezed(lambda x, a: 1 / (a * x * (1 - x)), sign=-1), "This is the mirror image: b enters the "
+              "inverse with the wrong sign. It is z = 0 that goes to x = sigmoid(b)."),
+        Wrong(lambda x, data: _normal(data["a"] * _logit(x) + data["b"]) * data["a"] / (x * (1 - x)), "This is a "
+              "density, but of sigmoid((Z - b)/a): the steps must be undone one by one, the last one first."),
+        Wrong(lambda x, data: np.log(_bounded(x, data)), "This is the log-density; plot the density itself."),
+    ],
+)  # fmt: skip
+
+
+# --- two branches ----------------------------------------------------------------------------------
+
+_PLUS, _MINUS = "exp(-(sqrt(x) - 1)**2/2)", "exp(-(sqrt(x) + 1)**2/2)"
+
+_AT_ROOTS = "The base is evaluated at x. It belongs at the two points z that the square sends to x."
+_SQUARED_AGAIN = "You square x once more. The base belongs at the points that x came from, the roots of x."
+
+SQUARE = Expression(
+    value=f"({_PLUS} + {_MINUS})/(2*sqrt(2*pi*x))",
+    variables={"x": (0.05, 9.0)},
+    wrong=[
+        Wrong(f"{_PLUS}/(2*sqrt(2*pi*x))", "Only the positive root counts here. The mass of the negative z is lost, "
+              "and the area is P(Z > 0), about 0.84."),
+        Wrong(f"{_PLUS}/sqrt(2*pi*x)", "One branch is doubled. Twice one branch is right only if the two points have "
+              "the same density, and this base is not symmetric about 0."),
+        Wrong(f"{_MINUS}/(2*sqrt(2*pi*x))", "Only the negative root counts here, and most of the mass is at the "
+              "positive one."),
+        Wrong("exp(-x/2)/sqrt(2*pi*x)", "This is the square of a variable with mean 0. Here the mean is not 0."),
+        Wrong(f"({_PLUS} + {_MINUS})/sqrt(2*pi)", "The slopes of the two inverses are missing: only the heights of the "
+              "base are added."),
+        Wrong(f"({_PLUS} + {_MINUS})*2*sqrt(x)/sqrt(2*pi)", "You multiply by the slope of the forward map. Where it "
+              "stretches, the density falls."),
+        Wrong(f"({_PLUS} - {_MINUS})/(2*sqrt(2*pi*x))", "The second branch is subtracted: its slope is negative, but "
+              "it brings mass too. Take the absolute value."),
+        Wrong(f"({_PLUS} + {_MINUS})/(2*x*sqrt(2*pi))", "The slope of the square is taken at x. It belongs at the "
+              "points z that go to x, which are roots of x."),
+        Wrong("(exp(-(x - 1)**2/2) + exp(-(x + 1)**2/2))/(2*sqrt(2*pi*x))", _AT_ROOTS),
+        Wrong("exp(-(x - 1)**2/2)/(2*sqrt(2*pi*x))", _AT_ROOTS),
+        Wrong("exp(-(x**2 - 1)**2/2)/sqrt(2*pi)", _SQUARED_AGAIN),
+        Wrong("exp(-(x**2 - 1)**2/2)*2*x/sqrt(2*pi)", _SQUARED_AGAIN),
+        Wrong(f"({_PLUS} + {_MINUS})/(4*sqrt(2*pi*x))", "You average the two branches. Each brings its own mass, so "
+              "they are added; the area here is one half."),
+        Wrong(f"({_PLUS} + {_MINUS})/sqrt(2*pi*x)", "The slope of the root is off by a factor: the area here is 2."),
+        Wrong(f"({_PLUS} + {_MINUS})/(2*sqrt(x))", "The constant of the normal density is missing."),
+        Wrong(f"({_PLUS} + {_MINUS})/(4*pi*sqrt(x))", "The constant 1/(2*pi) belongs to the plane; on the line the "
+              "normal density has 1/sqrt(2*pi)."),
+        Wrong("(exp(-(sqrt(x) - 1)**2) + exp(-(sqrt(x) + 1)**2))/(2*sqrt(2*pi*x))", "The exponent of the normal "
+              "density has a factor that is missing here."),
+    ],
+)  # fmt: skip
