@@ -1,18 +1,15 @@
-"""Checks of three items of sheet 6: coupling layers as functions, and a chain of two."""
+"""Checks of two items of sheet 6: coupling layers as functions."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from teachkit.coupling import affine_forward, affine_inverse, checkerboard, layer
-from teachkit.data import standard_normal
-from teachkit.flows import Flow
+from teachkit.coupling import affine_forward, affine_inverse, checkerboard
 from teachkit.grading.draw import Draw
-from teachkit.grading.kinds import Function, Number, Wrong
+from teachkit.grading.kinds import Function, Wrong
 
 Data = dict[str, Any]
 Part = Callable[[np.ndarray], np.ndarray]
@@ -45,19 +42,38 @@ def _inverse(x: np.ndarray, s: Part, t: Part) -> tuple[np.ndarray, np.ndarray]:
     return affine_inverse(x, wide(s), wide(t), mask)
 
 
-def _undone(z2: Callable[..., np.ndarray]) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Return a wrong inverse: ``z2`` makes the moved half from the two halves of x, and from s and t."""
+Moved = Callable[[np.ndarray, np.ndarray, Part, Part], np.ndarray]
+
+
+def _undone(z2: Moved, sign: int, half: int = 0) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Return a wrong inverse: ``z2`` makes the moved half from the two halves of x, and from s and t.
+
+    The log-determinant is the sum of s, taken at the half of this number, with this sign.
+    """
 
     def inverse(x: np.ndarray, s: Part, t: Part) -> tuple[np.ndarray, np.ndarray]:
-        x1, x2 = _halves(x)
-        return np.concatenate([x1, z2(x1, x2, s, t)], axis=1), -s(x1).sum(axis=1)
+        halves = _halves(x)
+        return np.concatenate([halves[0], z2(*halves, s, t)], axis=1), sign * s(halves[half]).sum(axis=1)
 
     return inverse
 
 
-def _counted(log_det: Callable[[np.ndarray], Any]) -> Callable[..., tuple[np.ndarray, Any]]:
-    """Return a wrong inverse: the point is right, and ``log_det`` makes the other result from s."""
-    return lambda x, s, t: (_inverse(x, s, t)[0], log_det(s(_halves(x)[0])))
+def _moved(message: str, z2: Moved, *also: Moved) -> list[Wrong]:
+    """Name wrong inverses, each with the log-determinant of the inverse and of the layer, at either half."""
+    return [Wrong(_undone(x, sign, half), message) for x in (z2, *also) for sign in (-1, 1) for half in (0, 1)]
+
+
+def _exchanged(x: np.ndarray, s: Part, t: Part) -> tuple[np.ndarray, np.ndarray]:
+    x1, x2 = _halves(x)
+    return np.concatenate([(x1 - t(x2)) * np.exp(-s(x2)), x2], axis=1), -s(x2).sum(axis=1)
+
+
+def _counted(message: str, log_det: Callable[[np.ndarray], Any]) -> Wrong:
+    """Name a wrong inverse: the points are right, and ``log_det`` makes the other result from s."""
+    return Wrong(lambda x, s, t: (_inverse(x, s, t)[0], log_det(s(_halves(x)[0]))), f"The points are right. {message}")
+
+
+# --- a masked layer on images --------------------------------------------------------------------
 
 
 def _images(n: int, h: int, w: int, loud: float = 0) -> Callable[[Draw, Data], tuple[Any, ...]]:
@@ -73,68 +89,82 @@ def _masked(z: np.ndarray, s: Part, t: Part, mask: np.ndarray) -> tuple[np.ndarr
     return x.reshape(shape), log_det
 
 
-def _leaky(z: np.ndarray, s: Part, t: Part, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    moved = (1 - mask) * s(z)
-    return mask * z + (1 - mask) * (z * np.exp(moved) + t(z)), moved.sum(axis=(1, 2))
+Seen = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def _overflowing(z: np.ndarray, s: Part, t: Part, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    x = mask * z + (1 - mask) * (z * np.exp(s(mask * z)) + t(mask * z))
-    return x, ((1 - mask) * s(mask * z)).sum(axis=(1, 2))
+def _kept(z: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return mask * z
 
 
-def _seen(log_det: Callable[[np.ndarray, np.ndarray], Any]) -> Callable[..., tuple[np.ndarray, Any]]:
-    """Return a wrong layer: the image is right, and ``log_det`` makes the other result from s and the mask."""
-    return lambda z, s, t, mask: (_masked(z, s, t, mask)[0], log_det(s(mask * z), mask))
+def _whole_image(z: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return z
 
 
-# --- a chain of two layers in the plane ---------------------------------------------------------
+def _other(z: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return (1 - mask) * z
 
 
-def _log_density(data: Data) -> float:
-    a, b, c = data["a"], data["b"], data["c"]
-    first = layer(lambda z: a * z[:, :1], lambda z: b * z[:, :1])
-    second = layer(lambda u: c * u[:, 1:], lambda u: 0 * u, mask=(0, 1))
-    return float(Flow(standard_normal(2), [first, second]).log_prob([[data["x1"], data["x2"]]])[0])
+def _typed(
+    s_sees: Seen = _kept, t_sees: Seen = _kept, moves: Seen = _whole_image, early: bool = True, all_s: bool = False
+) -> Callable[..., Any]:
+    """Return the formula as typed with what s and t see and what is moved.
+
+    ``early`` says that s is masked before the exponential, ``all_s`` that the log-determinant adds s over all pixels.
+    """
+
+    def forward(z: np.ndarray, s: Part, t: Part, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        log_scale, moved = s(s_sees(z, mask)), 1 - mask
+        factor = np.exp(moved * log_scale if early else log_scale)
+        x = mask * z + moved * (moves(z, mask) * factor + t(t_sees(z, mask)))
+        return x, (log_scale if all_s else moved * log_scale).sum(axis=(1, 2))
+
+    return forward
 
 
-def _mistaken(data: Data) -> dict[str, float]:
-    """Return what each mistake leads to, by its name."""
-    a, b, c, x1, x2 = (data[name] for name in ("a", "b", "c", "x1", "x2"))
-    z1 = x1 * math.exp(-c * x2)
-    base = _log_normal(z1, (x2 - b * z1) * math.exp(-a * z1))
-    right = base - a * z1 - c * x2
-    v2 = (x2 - b * x1) * math.exp(-a * x1)  # the layers undone in the order of sampling
-    u2 = x2 * math.exp(a * x1) + b * x1  # x pushed forward
-    return {
-        "sign": base + a * z1 + c * x2,
-        "base": base,
-        "first": base - c * x2,
-        "second": base - a * z1,
-        "place": base - a * x1 - c * x2,
-        "constant": right + math.log(2 * math.pi),
-        "line": right + 0.5 * math.log(2 * math.pi),
-        "density": math.exp(right),
-        "bits": right / math.log(2),
-        "order": _log_normal(x1 * math.exp(-c * v2), v2) - a * x1 - c * v2,
-        "forward": _log_normal(x1 * math.exp(c * u2), u2) - a * x1 - c * u2,
-    }
+def _mistyped(message: str, **how: Seen) -> list[Wrong]:
+    """Name a mistake in the formula, with s masked early or late, and in the log-determinant or not."""
+    return [
+        Wrong(_typed(**how, early=early, all_s=all_s), message if early else f"{message} {_LATE}")
+        for early in (True, False)
+        for all_s in (False, True)
+    ]
 
 
-def _log_normal(z1: float, z2: float) -> float:
-    return -0.5 * (z1**2 + z2**2) - math.log(2 * math.pi)
+def _summed(message: str, log_det: Callable[[np.ndarray, np.ndarray], Any]) -> list[Wrong]:
+    """Name a mistake in the log-determinant, which is made of s and the mask, alone and with a late mask on s."""
+
+    def layer(early: bool) -> Callable[..., tuple[np.ndarray, Any]]:
+        return lambda z, s, t, mask: (_typed(early=early)(z, s, t, mask)[0], log_det(s(mask * z), mask))
+
+    return [Wrong(layer(True), f"The images are right. {message}"), Wrong(layer(False), f"{message} {_LATE}")]
 
 
-def _draw_chain(draw: Draw) -> Data:
-    """Draw until z is not far out, and the answer and all mistakes differ from each other."""
-    while True:
-        data = {name: draw.decimal(0.3, 0.9) for name in ("a", "c")}
-        data |= {"b": draw.decimal(0.5, 1.5), "x1": draw.decimal(0.6, 1.6)}
-        data["x2"] = draw.choice([-1, 1]) * draw.decimal(0.4, 1.2)
-        mistaken = _mistaken(data)
-        numbers = np.sort([_log_density(data), *mistaken.values()])
-        if mistaken["base"] > -5 and (np.diff(numbers) > 0.02 * np.abs(numbers[1:])).all():
-            return data
+def _unmasked(all_s: bool, masked_s: bool) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Return a layer that shifts the kept pixels, too; s is masked in the image or not, and in its sum or not."""
+
+    def forward(z: np.ndarray, s: Part, t: Part, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        log_scale = s(mask * z)
+        moved = (1 - mask) * log_scale
+        x = z * np.exp(moved if masked_s else log_scale) + t(mask * z)
+        return x, (log_scale if all_s else moved).sum(axis=(1, 2))
+
+    return forward
+
+
+def _back(sign: int) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Return the inverse in the place of the layer, with its log-determinant or the layer's."""
+
+    def inverse(z: np.ndarray, s: Part, t: Part, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        log_scale = (1 - mask) * s(mask * z)
+        return mask * z + (1 - mask) * (z - t(mask * z)) * np.exp(-log_scale), sign * log_scale.sum(axis=(1, 2))
+
+    return inverse
+
+
+_LATE = (
+    "Where s is large at kept pixels, exp(s) overflows, and 0 times infinity is no number. When is it too late to mask?"
+)
+_LEAK = "may see the kept pixels only, or the inverse would need what it is looking for, and the log-det would differ."
 
 
 LAYERS = {
@@ -147,55 +177,55 @@ LAYERS = {
         },
         reference=_inverse,
         wrong=[
-            Wrong(
-                _undone(lambda x1, x2, s, t: x2 * np.exp(s(x1)) + t(x1)),
+            *_moved(
                 "That is the layer itself. Undo its last step first: what was added at the end?",
+                lambda x1, x2, s, t: x2 * np.exp(s(x1)) + t(x1),
             ),
-            Wrong(
-                _undone(lambda x1, x2, s, t: x2 * np.exp(-s(x1)) - t(x1)),
+            *_moved(
                 "The order is off: t was added after the scaling, so it goes before the scaling is undone.",
+                lambda x1, x2, s, t: x2 * np.exp(-s(x1)) - t(x1),
             ),
-            Wrong(
-                _undone(lambda x1, x2, s, t: (x2 - t(x2)) * np.exp(-s(x2))),
-                "You give s and t the moved half. They were computed from the kept one, which is still there.",
+            *_moved(
+                "You give s or t the moved half. They were computed from the kept one, which is still there.",
+                lambda x1, x2, s, t: (x2 - t(x2)) * np.exp(-s(x2)),
+                lambda x1, x2, s, t: (x2 - t(x1)) * np.exp(-s(x2)),
+                lambda x1, x2, s, t: (x2 - t(x2)) * np.exp(-s(x1)),
             ),
-            Wrong(
-                _undone(lambda x1, x2, s, t: (x2 - t(x1)) * np.exp(s(x1))),
+            *_moved(
                 "The shift is undone; the scaling by exp(s) is applied a second time.",
+                lambda x1, x2, s, t: (x2 - t(x1)) * np.exp(s(x1)),
+            ),
+            *_moved(
+                "The scaling is undone; the shift by t is applied a second time.",
+                lambda x1, x2, s, t: (x2 + t(x1)) * np.exp(-s(x1)),
+            ),
+            *_moved(
+                "You divide by s. The layer multiplies by exp(s).",
+                lambda x1, x2, s, t: (x2 - t(x1)) / s(x1),
             ),
             Wrong(
                 lambda x, s, t: ((x - t(x)) * np.exp(-s(x)), -s(x).sum(axis=1)),
                 "You move the whole of x. The first half is kept, and s and t take halves.",
             ),
+            Wrong(_exchanged, "You keep the second half and move the first. The layer keeps the first one."),
             Wrong(
-                _undone(lambda x1, x2, s, t: (x2 - t(x1)) / s(x1)),
-                "You divide by s. The layer multiplies by exp(s).",
+                lambda x, s, t: _inverse(x, s, t)[::-1], "Both results are right, in the wrong order: z comes first."
             ),
-            Wrong(
-                _counted(lambda s: s.sum(axis=1)),
-                "The points are right. The log-determinant has the sign of the forward map; give that of the inverse.",
-                credit=0.5,
+            _counted(
+                "The log-determinant has the sign of the forward map; give that of the inverse.",
+                lambda s: s.sum(axis=1),
             ),
-            Wrong(
-                _counted(lambda s: -s.mean(axis=1)),
-                "The points are right. The logarithm of a product is a sum over the moved entries, not their mean.",
-                credit=0.5,
+            _counted(
+                "The logarithm of a product is a sum over the moved entries, not their mean.",
+                lambda s: -s.mean(axis=1),
             ),
-            Wrong(
-                _counted(lambda s: -s.sum(axis=0)),
-                "The points are right. You add over the batch; each row has its own log-determinant.",
-                credit=0.5,
+            _counted("You add over the batch; each row has its own log-determinant.", lambda s: -s.sum(axis=0)),
+            _counted("You add over the whole batch; each row has its own log-determinant.", lambda s: -s.sum()),
+            _counted("You return one number for each entry; a row has one, their sum.", lambda s: -s),
+            _counted(
+                "A log-determinant of 0 says that volumes are kept; exp(s) changes them.", lambda s: np.zeros(len(s))
             ),
-            Wrong(
-                _counted(lambda s: -s.sum()),
-                "The points are right. You add over the whole batch; each row has its own log-determinant.",
-                credit=0.5,
-            ),
-            Wrong(
-                _counted(lambda s: np.exp(-s.sum(axis=1))),
-                "The points are right. You return the determinant; its logarithm is asked for.",
-                credit=0.5,
-            ),
+            _counted("You return the determinant; its logarithm is asked for.", lambda s: np.exp(-s.sum(axis=1))),
         ],
     ),
     "masked-layer": Function(
@@ -208,17 +238,12 @@ LAYERS = {
         },
         reference=_masked,
         wrong=[
-            Wrong(
-                _overflowing,
-                "Where s is large at kept pixels, exp(s) overflows, and 0 times infinity is no number. Multiply s by "
-                "1 - mask before you take the exponential.",
-                credit=0.5,
-            ),
-            Wrong(
-                _leaky,
-                "You give s and t the whole z. They may see the kept pixels only, or the inverse would need what it is "
-                "looking for, and the log-determinant would be another one.",
-            ),
+            Wrong(_typed(early=False), _LATE),
+            *_mistyped(f"You give s and t the whole z. They {_LEAK}", s_sees=_whole_image, t_sees=_whole_image),
+            *_mistyped(f"You give s the whole z. It {_LEAK}", s_sees=_whole_image),
+            *_mistyped(f"You give t the whole z. It {_LEAK}", t_sees=_whole_image),
+            *_mistyped(f"You give s and t the pixels that are moved. They {_LEAK}", s_sees=_other, t_sees=_other),
+            *_mistyped("The moved pixels have lost their z: s and t see mask * z, exp(s) multiplies z.", moves=_kept),
             Wrong(
                 lambda z, s, t, mask: _masked(z, s, t, 1 - mask),
                 "You keep the pixels where the mask is 0. In this book a 1 says keep.",
@@ -227,53 +252,43 @@ LAYERS = {
                 lambda z, s, t, mask: ((1 - mask) * _masked(z, s, t, mask)[0], _masked(z, s, t, mask)[1]),
                 "The kept pixels have become 0: the term mask * z is missing.",
             ),
-            Wrong(
-                _seen(lambda s, mask: s.sum(axis=(1, 2))),
-                "The images are right. The log-determinant counts the moved pixels only; a kept one has the factor 1.",
-                credit=0.5,
+            *(
+                Wrong(
+                    _unmasked(all_s, masked_s),
+                    "The kept pixels are changed, too: what moves has the factor 1 - mask, the shift as well.",
+                )
+                for all_s in (False, True)
+                for masked_s in (False, True)
             ),
-            Wrong(
-                _seen(lambda s, mask: -((1 - mask) * s).sum(axis=(1, 2))),
-                "The images are right. The log-determinant has the sign of the inverse; this is the forward map.",
-                credit=0.5,
+            *(Wrong(_back(sign), "That is the inverse; the layer itself is asked for.") for sign in (-1, 1)),
+            *_summed(
+                "The log-determinant counts the moved pixels only; a kept one has the factor 1.",
+                lambda s, mask: s.sum(axis=(1, 2)),
             ),
-            Wrong(
-                _seen(lambda s, mask: ((1 - mask) * s).mean(axis=(1, 2))),
-                "The images are right. The logarithm of a product is a sum over the moved pixels, not a mean.",
-                credit=0.5,
+            *_summed(
+                "The log-determinant has the sign of the inverse; this is the forward map.",
+                lambda s, mask: -((1 - mask) * s).sum(axis=(1, 2)),
             ),
-            Wrong(
-                _seen(lambda s, mask: ((1 - mask) * s).sum()),
-                "The images are right. Add over the pixels of an image, and not over the images.",
-                credit=0.5,
+            *_summed(
+                "The logarithm of a product is a sum over the moved pixels, not a mean.",
+                lambda s, mask: ((1 - mask) * s).mean(axis=(1, 2)),
             ),
-            Wrong(
-                _seen(lambda s, mask: ((1 - mask) * s).sum(axis=1)),
-                "The images are right. You add over one axis of the pixels; there are two.",
-                credit=0.5,
+            *_summed(
+                "Add over the pixels of an image, and not over the images.",
+                lambda s, mask: ((1 - mask) * s).sum(),
             ),
-        ],
-    ),
-    "density-of-a-chain": Number(
-        value=_log_density,
-        unit="nats",
-        units={"bits": math.log(2)},
-        draw=_draw_chain,
-        wrong=[
-            Wrong(lambda data, name=name: _mistaken(data)[name], message)
-            for name, message in {
-                "sign": "Both log-determinants have the wrong sign: where the flow stretches, the density falls.",
-                "base": "That is the base's log-density at z. The log-determinants are missing.",
-                "first": "The log-determinant of the first layer is missing.",
-                "second": "The log-determinant of the second layer is missing.",
-                "place": "The place is wrong: the first layer's s is taken at the point that this layer receives.",
-                "constant": "The constant of the normal density in the plane is missing.",
-                "line": "The constant of the normal density is that of the line; here it is a law in the plane.",
-                "density": "That is the density; its logarithm is asked for.",
-                "bits": "That is the number in bits. Give it in nats, or write the unit behind it.",
-                "order": "You undo the layers in the order in which sampling applies them. Undo the last first.",
-                "forward": "You push x forward. The density of a given x needs the way back to z.",
-            }.items()
+            *_summed(
+                "You add over one axis of the pixels; there are two.",
+                lambda s, mask: ((1 - mask) * s).sum(axis=1),
+            ),
+            *_summed(
+                "You return the determinant; its logarithm is asked for.",
+                lambda s, mask: np.exp(((1 - mask) * s).sum(axis=(1, 2))),
+            ),
+            *_summed(
+                "You add the factors exp(s); a determinant is their product, and its logarithm a sum of logarithms.",
+                lambda s, mask: ((1 - mask) * np.exp((1 - mask) * s)).sum(axis=(1, 2)),
+            ),
         ],
     ),
 }

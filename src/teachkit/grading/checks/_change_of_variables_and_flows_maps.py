@@ -33,14 +33,22 @@ def _square_and_cube(z: np.ndarray) -> np.ndarray:
     return np.stack([z[:, 0] ** 2 * z[:, 1], z[:, 1] ** 3], axis=1)
 
 
+_SIGNS = np.array([[1, 1], [-1, 1], [1, -1], [-1, -1], [1, 1], [-1, -1]])
+
+
 def _points(first: tuple[float, float], second: tuple[float, float]) -> Callable[[Draw, Any], tuple[np.ndarray]]:
     """Return a case: points whose coordinates have sizes in two intervals, with all pairs of signs."""
 
     def case(draw: Draw, _: Any) -> tuple[np.ndarray]:
         sizes = np.concatenate([draw.uniform(*first, (6, 1)), draw.uniform(*second, (6, 1))], axis=1)
-        return (sizes * [[1, 1], [-1, 1], [1, -1], [-1, -1], [1, 1], [-1, -1]],)
+        return (sizes * _SIGNS,)
 
     return case
+
+
+def _mixed(*rows: tuple[int, int]) -> Callable[[Draw, Any], tuple[np.ndarray]]:
+    """Return a case: one batch with points on and off the axes; a 0 in ``rows`` is a coordinate that is 0."""
+    return lambda draw, _: (draw.uniform(0.5, 2, (6, 2)) * _SIGNS * rows,)
 
 
 def _everywhere(test: Callable[[np.ndarray, np.ndarray], bool]) -> Callable[[list[Any], list[Any]], bool]:
@@ -56,7 +64,7 @@ def _cube_density(x3: float) -> float:
     return 3 * x3**2 / 2**3
 
 
-def _inside(x3: float, other: float) -> Number:
+def _reached(x3: float, other: float) -> Number:
     """The density at (0, 1, x3); students may take the other x3."""
     det = 3 * x3**2
     wrong = {
@@ -64,8 +72,8 @@ def _inside(x3: float, other: float) -> Number:
         1 / 8: "That is the base density alone, as if the map kept volumes.",
         1 / 8 / det: "You divide by the determinant of the inverse. It multiplies; the one of f is divided by.",
         det / 4: "You have used the area of a square. The base lives on a cube with three sides of length 2.",
-        _cube_density(other): "That belongs to the other point: compare the values of x3.",
-        0: "This point can be reached: put it into the inverse and compare z with the cube.",
+        _cube_density(other): "That belongs to another of the points: compare the values of x3.",
+        0: "The faces belong to the cube: put this point into the inverse, and see whether z is in the cube.",
     }
     return Number(value=_cube_density(x3), wrong=_named(wrong))
 
@@ -84,6 +92,7 @@ MAPS = {
                     "e": "The exponentials multiply z2 and z3, they are not applied to them. A positive number times "
                     "z2 reaches every real number.",
                 },
+                because="One solution z for each x: that is what invertible means.",
             ),
             "z1": _formula(
                 "x1/2",
@@ -119,6 +128,8 @@ MAPS = {
                     "exp(-x1/2)*x2+log(2)": "The sign of log 2 is wrong: the inverse halves the first coordinate.",
                     "exp(exp(-x1/2)*x2)/2": "That is the determinant; its logarithm is asked for.",
                     "-log(2)": "Only the first entry of the diagonal is in it. The product has three factors.",
+                    "exp(-x1/2)*x2": "The factor 2 of the first component is lost.",
+                    "-exp(-x1/2)*x2-log(2)": "The sign of z2 is wrong.",
                     "-exp(-x1/2)*x2*log(2)": "You multiply the logarithms; the logarithm of a product is their sum.",
                 },
             ),
@@ -129,6 +140,8 @@ MAPS = {
             "points off the axes": _points((0.5, 2), (0.5, 2)),
             "points with z2 = 0": _points((0.5, 2), (0, 0)),
             "points with z1 = 0": _points((0, 0), (0.5, 2)),
+            "a batch of all kinds": _mixed((0, 1), (1, 1), (1, 0), (1, 1), (0, 1), (1, 0)),
+            "the same in another order": _mixed((1, 0), (0, 1), (1, 1), (1, 0), (1, 1), (0, 1)),
         },
         holds=[
             Holds(
@@ -137,7 +150,7 @@ MAPS = {
             ),
             Holds(
                 _everywhere(lambda z, y: np.allclose(_square_and_cube(y), _square_and_cube(z))),
-                "In some row your point and z have different images. Try f on your partners of (1, 2) and (0, 2).",
+                "In some row your point and z have different images. Try (1, 2), (0, 2) and (1, 0), and look for NaN.",
             ),
             Holds(
                 _everywhere(lambda z, y: bool((np.abs(y - z).max(axis=1)[z[:, 0] != 0] > 1e-6).all())),
@@ -174,13 +187,14 @@ MAPS = {
     "affine-condition": Choice(
         right="d",
         why={
-            "a": "Smooth is not enough: with A = 0 the map is smooth and sends the whole plane to b.",
+            "a": "diag(1, 0) is not 0, and it flattens the plane to a line.",
             "b": "The mirror with A = diag(1, -1) is its own inverse and has a negative determinant: the sign of the "
             "determinant tells the orientation and no more.",
             "c": "The identity has zeros and is invertible. The matrix of four ones has none and flattens the plane.",
             "e": "Such a map is invertible, but b = 0 is not necessary: a shift is undone by shifting back.",
             "f": "No b saves a singular A: if A v = 0 with v not 0, then z and z + v have the same image for every b.",
         },
+        because="Then z can be computed from every x; otherwise two points share an image, whatever b is.",
     ),
     "cube-root": Derivation(
         steps={
@@ -213,9 +227,9 @@ MAPS = {
                     "(x3**3-x1**2)*x1*x2": "You multiply the values of the inverse; the diagonal holds derivatives.",
                 },
             ),
-            "stated": _inside(1 / 2, other=1 / 3),
-            "published": _inside(1 / 3, other=1 / 2),
-            "outside": Number(
+            "first": _reached(1 / 2, other=1 / 3),
+            "second": _reached(1 / 3, other=1 / 2),
+            "third": Number(
                 value=0,
                 wrong=[
                     Wrong(_cube_density(1), "The formula gives that, but look where the inverse sends this point."),
@@ -229,9 +243,10 @@ MAPS = {
                     "a": "The cube root is one-to-one, at 0 too: the inverse that you found is defined everywhere.",
                     "b": "The slope of the cube root at 0 is not 0: it grows without bound on the way there.",
                     "d": "A diffeomorphism is differentiable both ways. Draw the cube root near 0.",
-                    "e": "One form of the formula needs the Jacobian of f, the other that of the inverse, and only "
-                    "one of the two Jacobians is in trouble.",
+                    "e": "At x3 = 0 the Jacobian of f does not exist. The one of the inverse exists everywhere, and "
+                    "substitution needs no other.",
                 },
+                because="The inverse is one-to-one and smooth everywhere, and the substitution asks no more.",
             ),
         }
     ),
@@ -240,7 +255,7 @@ MAPS = {
             "x": _in_k(
                 "K/2",
                 {
-                    "K": "You take every sigmoid at 0 to be 1. It is 1/(1 + exp(0)).",
+                    "K": "You take every sigmoid at 0 to be 1. Put z = 0 into 1/(1 + exp(-z)).",
                     "0": "A sigmoid at 0 is not 0: it lies between 0 and 1, and 0 is the middle of its argument.",
                     "1/2": "That is one term of the sum.",
                     "K*(K+1)/4": "You multiply each sigmoid by its k. The k stands inside, where the argument is 0.",
@@ -250,9 +265,11 @@ MAPS = {
                 "K*(K+1)/8",
                 {
                     "K/4": "The chain rule is missing: sigma(k z) changes k times as fast as sigma(z).",
-                    "K*(K+1)/4": "That takes the sigmoid itself for its slope. At 0 they differ by a factor.",
-                    "K*(K+1)/2": "That takes the slope of a sigmoid at 0 to be 1. It is sigma (1 - sigma).",
+                    "K*(K+1)/4": "Twice too large: check sigma (1 - sigma) at 0, and the sum of the k.",
+                    "K*(K+1)/2": "Four times too large: check both, sigma (1 - sigma) at 0 and the sum of the k.",
                     "K**2/4": "You have taken the last k for all of them. The k run from 1 to K.",
+                    "K**2/8": "Check the sum 1 + ... + K for K = 2.",
+                    "K*(K-1)/8": "Check the sum 1 + ... + K for K = 2.",
                     "1/4": "That is the slope of one sigmoid; f is a sum of K of them.",
                 },
             ),
@@ -261,10 +278,12 @@ MAPS = {
                 {
                     "K*(K+1)/(8*sqrt(2*pi))": "You multiply by the slope of f. Where f stretches, the density falls.",
                     "1/sqrt(2*pi)": "That is the base density alone, as if f kept lengths.",
-                    "4/(sqrt(2*pi)*K)": "The chain rule is missing in the slope: compare with your step before.",
+                    "4/(sqrt(2*pi)*K)": "Your slope here is K/4: in term number k the chain rule is missing.",
                     "8/(K*(K+1))": "The factor of the base is missing: a normal density at 0 is not 1.",
                     "8*exp(-K**2/8)/(sqrt(2*pi)*K*(K+1))": "The base density belongs at z = 0; you take it at x.",
-                    "log(8/(sqrt(2*pi)*K*(K+1)))": "That is the logarithm; the density itself is asked for.",
+                    "4/(sqrt(2*pi)*K*(K+1))": "Half of what it should be: is the slope right?",
+                    "8/(2*pi*K*(K+1))": "The constant is that of the plane; on the line it has a square root.",
+                    "8/sqrt(2*pi)*K*(K+1)": "A bracket is missing: in a/b*c only b stands below the fraction bar.",
                 },
             ),
         }

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from teachkit.grading.checks._change_of_variables_and_flows_chains import CHAINS
 from teachkit.grading.checks._change_of_variables_and_flows_layers import LAYERS
 from teachkit.grading.checks._change_of_variables_and_flows_maps import MAPS
 from teachkit.grading.draw import Draw
-from teachkit.grading.kinds import Choice, Curve, Derivation, Expression, Number, TrueFalse, Wrong
+from teachkit.grading.kinds import Choice, Curve, Derivation, Number, Wrong
 
 Data = dict[str, Any]
 
@@ -54,7 +55,7 @@ def _log(std: float, squared: list[float], sign: int, luck: float) -> dict[str, 
     }
 
 
-_FLOOR = "On fresh data the expected loss of no model is below the entropy of the data. Compare the last row with it."
+_FLOOR = "On fresh data no model has an expected loss below the entropy of the data. Compare the last row with it."
 _STEP = "Too large a step makes a loss jump up and down or grow. These losses change smoothly."
 _MASK = "A part that is never moved leaves the loss too high, and its codes keep the spread of the data."
 
@@ -94,6 +95,10 @@ def _log_density(z: np.ndarray, x1: np.ndarray, x: np.ndarray, data: Data) -> np
     return -0.5 * (z**2 + np.log(2 * np.pi)) - np.log(data["a"] * _slope(x))
 
 
+def _without_softplus(x: np.ndarray, data: Data) -> np.ndarray:
+    return _normal((data["c"] - x) / data["a"]) / data["a"]
+
+
 def _swapped(x: np.ndarray, data: Data) -> np.ndarray:
     x1 = data["c"] - data["a"] * x
     return _normal(np.logaddexp(0, x1)) * data["a"] * _sigmoid(x1)
@@ -102,35 +107,7 @@ def _swapped(x: np.ndarray, data: Data) -> np.ndarray:
 ITEMS = {
     **MAPS,
     **LAYERS,
-    "zeros-of-the-jacobian": Expression(
-        value="m*(m-1)",
-        variables={"m": range(2, 21)},
-        wrong=[
-            Wrong(
-                "0", "Two layers move every entry, but look at one that moved first: what does it see of its own half?"
-            ),
-            Wrong("m**2", "An entry that moved first does depend on itself: the factor exp(s) has left it there."),
-            Wrong(
-                "m*(3*m-2)", "That is the number after one layer. The second one fills the rows of the half it moves."
-            ),
-            Wrong("2*m*(m-1)", "You have counted both halves. The half that moves last sees everything."),
-            Wrong("m*(2*m-1)", "These rows are fuller: an entry that moved first also sees the whole kept half."),
-            Wrong("m-1", "That is the number in one row of the half that moved first. How many such rows are there?"),
-            Wrong("m*(m-1)/2", "The pattern is symmetric, but zeros above and below the diagonal both count."),
-        ],
-    ),
-    "keeping-volume": TrueFalse(
-        truth=False,
-        right="b",
-        why={
-            "a": "The function t may bend as it likes, so additive layers are not linear.",
-            "c": "Layers with alternating masks move every entry. Keeping a half for ever is a mistake, not a law.",
-            "d": "Both laws have the whole plane as their support, so nothing has to be torn.",
-            "e": "By the proposition on the entropy of a flow, a map with determinant one leaves the entropy as it is.",
-            "f": "True of t and false of the map: no choice of t changes the area of a set.",
-        },
-        otherwise="How high can the density of such a flow be, anywhere? Compare with the target at its centre.",
-    ),
+    **CHAINS,
     "reading-the-loss": Derivation(
         draw=_training,
         steps={
@@ -139,6 +116,7 @@ ITEMS = {
                 unit="nats",
                 units={"bits": math.log(2)},
                 rtol=2e-3,
+                atol=6e-4,
                 wrong=[
                     Wrong(
                         lambda data: data["A"]["fresh"][-1], "That is the whole loss. Which part of it can't go away?"
@@ -165,6 +143,7 @@ ITEMS = {
                 ],
             ),
             "run_b": Choice(
+                because="With the wrong sign both terms of the loss fall for ever, and the codes shrink to 0.",
                 right="c",
                 why={
                     "a": _FLOOR,
@@ -175,6 +154,7 @@ ITEMS = {
                 },
             ),
             "run_c": Choice(
+                because="The loss comes to rest at log(2 pi), the least that -log p_Z alone can be in the plane.",
                 right="b",
                 why={
                     "a": _FLOOR,
@@ -185,6 +165,7 @@ ITEMS = {
                 },
             ),
             "run_d": Choice(
+                because="The loss falls on the training data alone; on fresh data it grows.",
                 right="d",
                 why={
                     "a": "Look at the two losses side by side: they part.",
@@ -206,15 +187,31 @@ ITEMS = {
             ),
             Wrong(
                 _line(lambda z, x1, x, data: _normal(z) / data["a"]),
-                "Only the slope of the first map is in it; the second one stretches, too.",
+                "Only the slope of the first map is in it; each map changes lengths.",
             ),
             Wrong(
                 _line(lambda z, x1, x, data: _normal(z) / _slope(x)),
-                "Only the slope of the second map is in it; the first one stretches, too.",
+                "Only the slope of the second map is in it; each map changes lengths.",
             ),
             Wrong(
                 _line(lambda z, x1, x, data: _normal(z) * data["a"] * _slope(x)),
                 "You multiply by the slope of f. Where f stretches, the density falls.",
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _normal(z) * data["a"] / _slope(x)),
+                "You divide by the slope of the second map and multiply by that of the first. Divide by both.",
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _normal(z) / data["a"] * _slope(x)),
+                "You divide by the slope of the first map and multiply by that of the second. Divide by both.",
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _density((data["c"] + x1) / data["a"], x1, x, data)),
+                "Solve x1 = c - a z for z again: put your z into it. A sign is off.",
+            ),
+            Wrong(
+                _without_softplus,
+                "You have left the second map out: that is the density of x1.",
             ),
             Wrong(
                 _line(lambda *args: -_density(*args)),
@@ -230,9 +227,9 @@ ITEMS = {
             ),
             Wrong(
                 _line(lambda *args: np.sqrt(2 * np.pi) * _density(*args)),
-                "The area under your curve is 2.5: the constant of the normal density is missing.",
+                "Your curve is too high by a constant factor, 2.5: the constant of the normal density is missing.",
             ),
-            Wrong(_line(_log_density), "That is the logarithm of the density on the right of 0."),
+            Wrong(_line(_log_density), "On the right of 0 that is the logarithm of the density."),
             Wrong(_swapped, "You have pushed x forward. The density of a given x needs the way back to z."),
         ],
     ),
