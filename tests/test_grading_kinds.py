@@ -122,7 +122,7 @@ def test_zero_is_a_number():
     assert not look(Number(value=0), 1e-6, {})[1].right
 
 
-CHOICE = Choice(right="b", why={"a": "That is the inverse.", "c": "That is the square."})
+CHOICE = Choice(right="b", why={"a": "That is the inverse.", "c": "That is the square."}, because="Since it halves.")
 
 
 @pytest.mark.parametrize("answer", ["b", "B", " (b) ", "b)", "b."])
@@ -191,7 +191,7 @@ def test_derivation_earns_by_step():
     assert verdict.score == pytest.approx(1 / 3)
     assert verdict.message == "inverse: right.\nfactor: That is the map's derivative.\nwhy: not filled in yet."
     assert verdict.status == "partly"
-    assert look(STEPS, ["x/2", 0.5, "b"], {})[1].right
+    assert look(STEPS, ["x/2", 0.5, "b"], {})[1].message == "why: Since it halves."
 
 
 def test_a_step_that_cannot_be_read_costs_only_itself():

@@ -53,7 +53,8 @@ class Derivation(Kind):
         verdicts = {name: self._step(name, record.get(name), data) for name in self.steps}
         score = sum(x.score for x in verdicts.values()) / len(verdicts)
         if all(x.right for x in verdicts.values()):
-            return Verdict(1, "Right.")
+            because = [f"{name}: {x.message}" for name, x in verdicts.items() if x.message != "Right."]
+            return Verdict(1, "\n".join(because) or "Right.")
         report = [f"{name}: {'right.' if x.right else x.message}" for name, x in verdicts.items()]
         unfinished = all(x.right or x.missing for x in verdicts.values())
         wrong = tuple(name for name, x in verdicts.items() if not (x.right or x.missing))
