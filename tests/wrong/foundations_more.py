@@ -9,6 +9,34 @@ from numpy.linalg import det, inv, slogdet, solve
 from teachkit.data import Gaussian
 from teachkit.jacobian import jacobian
 
+_WRONG_STEPS = [
+    ("j12", "z2*cos(z1*z2)", "j12: Rows and columns are swapped"),
+    ("j21", 1, "j21: Rows and columns are swapped"),
+    ("j11", "2*z1 + z2", "j11: z2 is held fixed"),
+    ("j12", "z2", "j12: The second input itself"),
+    ("j21", "cos(z1*z2)", "j21: The inner derivative is missing"),
+    ("j22", "z2*cos(z1*z2)", "j22: This is the derivative with respect to the other input"),
+    ("j22", "-z1*cos(z1*z2)", "j22: The derivative of the sine"),
+    ("det", "2*z1*z1*cos(z1*z2) + z2*cos(z1*z2)", "det: The two products are subtracted"),
+    ("det", "z2*cos(z1*z2) - 2*z1*z1*cos(z1*z2)", "det: The sign is wrong. It is the product"),
+    ("det", "2*z1*z1*cos(z1*z2)", "det: This is the product over the diagonal alone"),
+    ("det", "abs((2*z1**2 - z2)*cos(z1*z2))", "det: This is its absolute value"),
+    ("det_inverse", "(2*z1**2 - z2)*cos(z1*z2)", "det_inverse: This is the determinant of the forward map"),
+    ("det_inverse", "-(2*z1**2 - z2)*cos(z1*z2)", "det_inverse: A minus sign belongs to the logarithm"),
+    ("j22", "...", "j22: not filled in yet"),
+    ("j11", "2*z1 + 1", "j11: Two derivatives are added up"),
+    ("j11", "z1", "j11: The derivative of a square"),
+    ("j12", 0, "j12: The first output does depend"),
+    ("j21", "z1*cos(z1*z2)", "j21: This is the derivative with respect to the other input"),
+    ("j21", "-z2*cos(z1*z2)", "j21: The derivative of the sine"),
+    ("j22", "cos(z1*z2)", "j22: The inner derivative is missing"),
+    ("det", "2*z1*cos(z1*z2) - cos(z1*z2)", "two entries without their inner"),
+    ("det", "2*z1*z2*cos(z1*z2) - z1*cos(z1*z2)", "two entries in the wrong order"),
+    ("det", "2*z1*z1*cos(z1*z2) - cos(z1*z2)", "det: This fits a j21"),
+    ("det_inverse", "1/((2*z1**2 + z2)*cos(z1*z2))", "det_inverse: This would fit"),
+    ("det_inverse", "1/abs((2*z1**2 - z2)*cos(z1*z2))", "det_inverse: This is its absolute value"),
+]
+
 
 def jacobian_by_hand(data):
     z1, z2, side = data["z1"], data["z2"], data["side"]
@@ -18,20 +46,7 @@ def jacobian_by_hand(data):
         "det": "2*z1*z1*cos(z1*z2) - z2*cos(z1*z2)", "det_inverse": "1/(2*z1**2 - z2)/cos(z1*z2)",
         "tile": -d * side * side,
     }  # fmt: skip
-    changes = [
-        ("j12", "z2*cos(z1*z2)", "j12: Rows and columns are swapped"),
-        ("j21", 1, "j21: Rows and columns are swapped"),
-        ("j11", "2*z1 + z2", "j11: z2 is held fixed"),
-        ("j12", "z2", "j12: The second input itself"),
-        ("j21", "cos(z1*z2)", "j21: The inner derivative is missing"),
-        ("j22", "z2*cos(z1*z2)", "j22: This is the derivative with respect to the other input"),
-        ("j22", "-z1*cos(z1*z2)", "j22: The derivative of the sine"),
-        ("det", "2*z1*z1*cos(z1*z2) + z2*cos(z1*z2)", "det: The two products are subtracted"),
-        ("det", "z2*cos(z1*z2) - 2*z1*z1*cos(z1*z2)", "det: The sign is wrong. It is the product"),
-        ("det", "2*z1*z1*cos(z1*z2)", "det: This is the product over the diagonal alone"),
-        ("det", "abs((2*z1**2 - z2)*cos(z1*z2))", "det: This is its absolute value"),
-        ("det_inverse", "(2*z1**2 - z2)*cos(z1*z2)", "det_inverse: This is the determinant of the forward map"),
-        ("det_inverse", "-(2*z1**2 - z2)*cos(z1*z2)", "det_inverse: A minus sign belongs to the logarithm"),
+    tiles = [
         ("tile", d * side**2, "tile: An area is not negative"),
         ("tile", -d * side, "tile: The tile's side"),
         ("tile", -d, "tile: This is the factor"),
@@ -39,20 +54,8 @@ def jacobian_by_hand(data):
         ("tile", d**2 * side**2, "tile: The determinant is squared"),
         ("tile", 0.0001, "tile: 0.0001 is the area before the map"),
         ("tile", (2 * z1 * z1 + z2) * math.cos(z1 * z2) * side**2, "tile: This would fit a determinant"),
-        ("j22", "...", "j22: not filled in yet"),
-        ("j11", "2*z1 + 1", "j11: Two derivatives are added up"),
-        ("j11", "z1", "j11: The derivative of a square"),
-        ("j12", 0, "j12: The first output does depend"),
-        ("j21", "z1*cos(z1*z2)", "j21: This is the derivative with respect to the other input"),
-        ("j21", "-z2*cos(z1*z2)", "j21: The derivative of the sine"),
-        ("j22", "cos(z1*z2)", "j22: The inner derivative is missing"),
-        ("det", "2*z1*cos(z1*z2) - cos(z1*z2)", "two entries without their inner"),
-        ("det", "2*z1*z2*cos(z1*z2) - z1*cos(z1*z2)", "two entries in the wrong order"),
-        ("det", "2*z1*z1*cos(z1*z2) - cos(z1*z2)", "det: This fits a j21"),
-        ("det_inverse", "1/((2*z1**2 + z2)*cos(z1*z2))", "det_inverse: This would fit"),
-        ("det_inverse", "1/abs((2*z1**2 - z2)*cos(z1*z2))", "det_inverse: This is its absolute value"),
     ]
-    wrong = [({**good, step: answer}, piece) for step, answer, piece in changes]
+    wrong = [({**good, step: answer}, piece) for step, answer, piece in [*tiles, *_WRONG_STEPS]]
     other = ["2*z1", "1", "sin(z1*z2 + pi/2)*z2", "z1*cos(-z1*z2)", "-cos(z1*z2)*(z2 - 2*z1**2)"]
     other += ["-1/(cos(z1*z2)*(z2 - 2*z1**2))", np.float64(abs(d)) * 1e-4]
     return wrong, [good, list(good.values()), other]
@@ -98,9 +101,14 @@ def _in_place(f, x, h):
 
 
 def _alias(f, x, h):
+    return _alias_in_place(f, np.array(x, float), h)
+
+
+def _alias_in_place(f, x, h):
     J = []
     for j in range(len(x)):
-        up = down = np.array(x, float)
+        up = x
+        down = x
         up[j] += h
         down[j] -= h
         J.append((f(up) - f(down)) / (2 * h))
@@ -127,6 +135,7 @@ def jacobian_by_differences(data):
         (_whole, "cuts off the fraction"),
         (_zeros_like, "became 0"),
         (_alias, "make copies"),
+        (_alias_in_place, "make copies"),
         (_columns(lambda f, x, h, e: (f(x - e) - f(x + e)) / (2 * h)), "Every sign is reversed"),
         (_columns(lambda f, x, h, e: (f(x + e / 2) - f(x - e / 2)) / h), "You move by h/2"),
         (lambda f, x, h: _loop(f, x, h).T.reshape(len(f(x)), -1), "a transpose"),
@@ -152,49 +161,56 @@ def _move(x, A, b):
     return _log_normal(solve(A, x.T).T) - slogdet(A)[1]
 
 
+def _back(x, A, b):
+    return (x - b) @ inv(A).T
+
+
+def _gaussian(x, A, b):
+    return Gaussian(b, A @ A.T).log_prob(x)
+
+
+_WRONG_DETERMINANTS = [
+    (lambda A: -slogdet(A)[1], "has the wrong sign"),
+    (lambda A: 0, "log-determinant is missing"),
+    (lambda A: np.log(det(A)), "a negative one"),
+    (lambda A: np.log(abs(det(A))), "never forms it"),
+    (lambda A: math.log(det(A)), "a negative one"),
+    (lambda A: math.log(abs(det(A))), "never forms it"),
+    (lambda A: slogdet(A)[0], "the logarithm is the second"),
+    (lambda A: slogdet(A)[0] * slogdet(A)[1], "whatever the sign"),
+    (lambda A: slogdet(A)[1] / 2, "Half the log-determinant"),
+    (lambda A: 2 * slogdet(A)[1], "counts twice"),
+]
+
+
 def affine_log_density(data):
-    def back(x, A, b):
-        return (x - b) @ inv(A).T
-
-    def gaussian(x, A, b):
-        return Gaussian(b, A @ A.T).log_prob(x)
-
     wrong = [
-        (lambda x, A, b: _log_normal(back(x, A, b)) + slogdet(A)[1], "has the wrong sign"),
-        (lambda x, A, b: _log_normal(back(x, A, b)), "log-determinant is missing"),
-        (lambda x, A, b: _log_normal(back(x, A, b)) - np.log(det(A)), "a negative one"),
-        (lambda x, A, b: _log_normal(back(x, A, b)) - np.log(abs(det(A))), "never forms it"),
         (lambda x, A, b: _log_normal((x - b) @ inv(A)) - slogdet(A)[1], "A is transposed"),
         (lambda x, A, b: _log_normal(x @ A.T + b) - slogdet(A)[1], "push x forward once more"),
         (lambda x, A, b: _log_normal(x @ inv(A).T - b) - slogdet(A)[1], "it comes off first"),
         (lambda x, A, b: _log_normal(x @ inv(A).T) - slogdet(A)[1], "shift is not undone"),
-        (lambda x, A, b: -(back(x, A, b) ** 2).sum(1) / 2 - 0.9189385332 - slogdet(A)[1], "d of them, not one"),
-        (lambda x, A, b: -(back(x, A, b) ** 2).sum(1) / 2 - slogdet(A)[1], "does not integrate to 1"),
-        (lambda x, A, b: gaussian(x, A, b).sum(), "one number for the whole batch"),
-        (lambda x, A, b: gaussian(x, A, b).mean(), "one number for the whole batch"),
-        (lambda x, A, b: gaussian(x, A, b).reshape(-1, 1), "a column [n, 1]"),
-        (lambda x, A, b: gaussian(x, A, b) / np.log(2), "This is in bits"),
-        (lambda x, A, b: _log_normal(back(x, A, b)) - math.log(det(A)), "a negative one"),
-        (lambda x, A, b: _log_normal(back(x, A, b)) - math.log(abs(det(A))), "never forms it"),
-        (lambda x, A, b: _log_normal(back(x, A, b)) - slogdet(A)[0], "the logarithm is the second"),
-        (lambda x, A, b: _log_normal(back(x, A, b)) - slogdet(A)[0] * slogdet(A)[1], "whatever the sign"),
-        (lambda x, A, b: _log_normal(back(x, A, b)) - slogdet(A)[1] / 2, "Half the log-determinant"),
-        (lambda x, A, b: _log_normal(back(x, A, b)) - 2 * slogdet(A)[1], "counts twice"),
+        (lambda x, A, b: -(_back(x, A, b) ** 2).sum(1) / 2 - 0.9189385332 - slogdet(A)[1], "d of them, not one"),
+        (lambda x, A, b: -(_back(x, A, b) ** 2).sum(1) / 2 - slogdet(A)[1], "does not integrate to 1"),
+        (lambda x, A, b: _gaussian(x, A, b).sum(), "one number for the whole batch"),
+        (lambda x, A, b: _gaussian(x, A, b).mean(), "one number for the whole batch"),
+        (lambda x, A, b: _gaussian(x, A, b).reshape(-1, 1), "a column [n, 1]"),
+        (lambda x, A, b: _gaussian(x, A, b) / np.log(2), "This is in bits"),
         (lambda x, A, b: _quadratic(inv(A), x - b) - slogdet(A)[1] / 2, "A in the place of the covariance"),
         (lambda x, A, b: _log_normal(x * 1.0) - slogdet(A)[1], "evaluated at x"),
-        (lambda x, A, b: _log_normal(back(x, A, b)) - (back(x, A, b) ** 2).sum(1) / 2 - slogdet(A)[1], "factor 1/2"),
-        (lambda x, A, b: -(back(x, A, b) ** 2).sum(1) / 2 - len(x) * 0.9189385332 - slogdet(A)[1], "number of points"),
-        (lambda x, A, b: -(back(x, A, b) ** 2).sum(1) / 2 - len(b) * 1.8378770664 - slogdet(A)[1], "not log(2*pi)"),
-        (lambda x, A, b: _log_normal(back(x, A, b)).mean() - slogdet(A)[1], "one number for the whole batch"),
-        (lambda x, A, b: -(back(x, A, b) ** 2).mean(1) / 2 - len(b) * 0.9189385332 - slogdet(A)[1], "are averaged"),
-        (lambda x, A, b: -(back(x, A, b) ** 2).sum() / 2 - len(b) * 0.9189385332 - slogdet(A)[1], "of all points"),
-        (lambda x, A, b: np.exp(gaussian(x, A, b)), "This is the density"),
+        (lambda x, A, b: _log_normal(_back(x, A, b)) - (_back(x, A, b) ** 2).sum(1) / 2 - slogdet(A)[1], "factor 1/2"),
+        (lambda x, A, b: -(_back(x, A, b) ** 2).sum(1) / 2 - len(x) * 0.9189385332 - slogdet(A)[1], "number of points"),
+        (lambda x, A, b: -(_back(x, A, b) ** 2).sum(1) / 2 - len(b) * 1.8378770664 - slogdet(A)[1], "not log(2*pi)"),
+        (lambda x, A, b: -(_back(x, A, b) ** 2).mean(1) / 2 - len(b) * 0.9189385332 - slogdet(A)[1], "are averaged"),
+        (lambda x, A, b: -(_back(x, A, b) ** 2).sum() / 2 - len(b) * 0.9189385332 - slogdet(A)[1], "of all points"),
+        (lambda x, A, b: np.exp(_gaussian(x, A, b)), "This is the density"),
         (_move, "changes its argument number 1"),
         (lambda x, A, b: _log_normal(solve(A, x - b)) - slogdet(A)[1], "takes the columns of the batch for points"),
     ]
+    for log_det, piece in _WRONG_DETERMINANTS:
+        wrong.append((lambda x, A, b, log_det=log_det: _log_normal(_back(x, A, b)) - log_det(A), piece))
     right = [
-        gaussian,
-        lambda x, A, b: _log_normal(back(x, A, b)) - np.log(np.linalg.svd(A)[1]).sum(),
+        _gaussian,
+        lambda x, A, b: _log_normal(_back(x, A, b)) - np.log(np.linalg.svd(A)[1]).sum(),
         lambda x, A, b: [_log_normal(solve(A, row - b)[None])[0] - slogdet(A)[1] for row in x],
     ]
     return wrong, right

@@ -52,6 +52,21 @@ def _wave(x: np.ndarray) -> np.ndarray:
     return np.stack([x[0] * x[1] ** 2, np.sin(x[0]) + x[1] ** 3, np.exp(0.5 * x[0])])
 
 
+def _one_array(f: Vector, x: np.ndarray, h: float) -> np.ndarray:
+    columns = []
+    for j in range(len(x)):
+        up = down = x
+        up[j] += h
+        down[j] -= h
+        columns.append((f(up) - f(down)) / (2 * h))
+    return np.stack(columns, 1)
+
+
+_COPIES = (
+    "Every entry is 0, as if f were taken twice at the same point. After up = x and down = x both names mean one "
+    "array: make copies."
+)
+
 DIFFERENCES = Function(
     cases={
         "f: R2 -> R3": lambda draw, data: (_wave, draw.uniform(0.5, 1.5, (2,)), 0.1),
@@ -78,8 +93,8 @@ DIFFERENCES = Function(
               "x + h."),
         Wrong(_columns(lambda f, x, step: _central(f, x, step / 2), lambda h: h), "You move by h/2 to each side; the "
               "question moves by h."),
-        Wrong(lambda f, x, h: np.zeros((len(f(x)), len(x))), "Every entry is 0, as if f were taken twice at the same "
-              "point. After up = x and down = x both names mean one array: make copies."),
+        Wrong(_one_array, _COPIES),
+        Wrong(lambda f, x, h: _one_array(f, x.astype(float), h), _COPIES),
         Wrong(_columns(_central, lambda h: 2 / h), "In Python a/2*h is (a/2)*h: it multiplies by h. Put brackets "
               "around 2*h."),
         Wrong(_columns(lambda f, x, step: _central(f, x, np.full(len(x), step.sum())), lambda h: 2 * h), "All inputs "
