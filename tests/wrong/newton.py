@@ -2,15 +2,18 @@
 
 import numpy as np
 from numpy import exp, log, pi, sinh
-from numpy.linalg import eigvalsh, inv, norm, solve
-from scipy.linalg import sqrtm
 from scipy.optimize import brentq
 
 from teachkit import newton as nt
 from teachkit.data import banana
 from teachkit.newton_population import kl_to_banana
-from teachkit.newton_root import newton_root
-from teachkit.trust_region import Model, step_within
+
+
+def follow(z1, s, u, t):
+    """Return the answers that follow from an s and a u, right or wrong."""
+    x2 = u + t
+    log_p = -0.5 * z1**2 - 0.5 * (x2 + 0.1 * z1**2) ** 2 - log(2 * pi)
+    return {"s": s, "x2": x2, "log_p": log_p, "objective": log_p + s}
 
 
 def one_sample(data):
@@ -24,23 +27,37 @@ def one_sample(data):
         ({**best, "s": exp(s)}, "s is its logarithm"),
         ({**best, "s": a * z1}, "The constant of the line is missing"),
         ({**best, "s": a * z2 + b}, "You put z2 into the line"),
+        ({**best, "s": b * z1 + a}, "You swapped a and b"),
+        ({**best, "s": t}, "That is t, the translation"),
         ({**best, "x2": z2 * s + t}, "You multiplied by s"),
+        ({**best, "x2": z2 / exp(s) + t}, "You divided by the scale"),
+        ({**best, "x2": t}, "where z2 = 0 lands"),
         ({**best, "x2": (z2 - t) / exp(s)}, "That is the inverse"),
         ({**best, "x2": exp(s) * (z2 + t)}, "You scaled the translation too"),
         ({**best, "x2": z2 * exp(s)}, "without the translation"),
         ({**best, "log_p": -0.5 * (z1**2 + ridge**2)}, "a constant is missing"),
         ({**best, "log_p": log_p + log(2 * pi) / 2}, "once for each axis"),
+        ({**best, "log_p": -(z1**2) - ridge**2 - log(2 * pi)}, "The factor 1/2 before the squares"),
+        ({**best, "log_p": -0.5 * (z1**2 + x2**2) - log(2 * pi)}, "You took the plain normal law"),
+        ({**best, "log_p": log_p / log(2)}, "in bits; nats are asked for"),
         ({**best, "log_p": -0.5 * (z1**2 + (x2 - 0.1 * z1**2) ** 2) - log(2 * pi)}, "bent the banana upwards"),
         ({**best, "log_p": -0.5 * (z1**2 + (z2 + 0.1 * z1**2) ** 2) - log(2 * pi)}, "You put in z"),
         ({**best, "log_p": exp(log_p)}, "its logarithm is asked for"),
         ({**best, "objective": log_p - s}, "You subtracted the log-determinant"),
         ({**best, "objective": log_p + exp(s)}, "You added the determinant"),
         ({**best, "objective": log_p}, "The log-determinant is missing"),
-        ({**best, "objective": s * log_p}, "their logarithms add"),
+        ({**best, "objective": s * log_p}, "You multiplied two logarithms"),
+        ({**best, "objective": log_p + log(abs(s))}, "s is a logarithm already"),
+        ({**best, "objective": (log_p + s) / log(2)}, "in bits; nats are asked for"),
+        (follow(z1, s, u=z2 * s, t=t), "x2; correct that first"),
+        (follow(z1, s, u=0, t=t), "log_p; correct that first"),
+        (follow(z1, a * z1, u=z2 * exp(a * z1), t=t), "This follows from your s; correct"),
+        (follow(z1, a * z2 + b, u=z2 * exp(a * z2 + b), t=t), "from your s and x2"),
         ({"s": s}, "not filled in yet"),
     ]
     right = [
         best,
+        {**best, "log_p": f"{log_p:.6f} nats"},
         [np.float32(s), np.float32(x2), np.float32(log_p), f"{(log_p + s) / log(2):.6f} bits"],
         {**best, "s": f"{a}*({z1}) + ({b})", "objective": nt.objective([a, b, c, d], [[z1, z2]], banana())},
     ]
@@ -57,6 +74,10 @@ def second_derivatives(data):
         ({**best, "h11": "-2*k*x2 - 6*k**2*x1**2"}, "At k = 0 the target is normal"),
         ({**best, "h11": "-x1*(1 + 2*k*(x2 + k*x1**2))"}, "That is the first derivative"),
         ({**best, "h11": "-1 - 2*k*y2 - (2*k*x1)**2"}, "The name 'y2' is not known"),
+        ({**best, "h11": "-1 - k*x2 - 2*k**2*x1**2"}, "The factor 2 of the derivative"),
+        ({**best, "h11": "-1 - 0.2*x2 - 0.06*x1**2"}, "That is the chapter's banana"),
+        ({**best, "h12": "-x2 - k*x1*x1"}, "first derivative along x2"),
+        ({**best, "h12": "-x1/5"}, "That is the chapter's banana"),
         ({**best, "h12": 0}, "the same for every x1"),
         ({**best, "h12": "2*k*x1"}, "the sign is not: the score"),
         ({**best, "h12": "-x1*k"}, "The factor 2"),
@@ -81,6 +102,26 @@ def in_place(theta, z):
     return each(theta, z).mean(0)
 
 
+def pulled(theta, z, x2, bent, u=None):
+    """Return the gradient with g = -(x2 + 0.1 bent^2)."""
+    z1 = z[:, 0]
+    u = z[:, 1] * exp(theta[0] * z1 + theta[1]) if u is None else u
+    g = -(x2 + 0.1 * bent**2)
+    return np.array([np.mean(g * u * z1 + z1), np.mean(g * u + 1), np.mean(g * z1), np.mean(g)])
+
+
+def stored_x(theta, z):
+    x = z.copy()
+    x[:, 1] = nt.push(theta, z)[:, 1]
+    return pulled(theta, z, x[:, 1], x[:, 0])
+
+
+def stored_u(theta, z):
+    x = z.copy()
+    x[:, 1] = x[:, 1] * exp(theta[0] * z[:, 0] + theta[1])
+    return pulled(theta, z, x[:, 1] + theta[2] * z[:, 0] + theta[3], z[:, 0], u=x[:, 1])
+
+
 def batch_gradient(data):
     wrong = [
         (lambda theta, z: each(theta, z).sum(axis=0), "You add the samples up"),
@@ -91,6 +132,12 @@ def batch_gradient(data):
         (lambda theta, z: -each(theta, z).mean(axis=0), "gradient of minus L"),
         (lambda theta, z: each(theta, z, stretch=0).mean(0), "lack a factor"),
         (lambda theta, z: each(theta, z, bend=0).mean(0), "a plain normal law"),
+        (lambda theta, z: each(theta, z, bend=-0.1).mean(0), "Your banana bends upwards"),
+        (lambda theta, z: pulled(theta, z, z[:, 1], z[:, 0]), "You take g at z"),
+        (lambda theta, z: pulled(theta, z, nt.push(theta, z)[:, 1], z[:, 1]), "you took z2 there"),
+        (stored_x, "drops fractions, even if you write"),
+        (stored_u, "drops fractions, even if you write"),
+        (lambda theta, z: each(theta, z).mean(0, keepdims=True), "has the shape [1, 4]"),
         (in_place, "in place; work on a copy"),
         (lambda theta, z: each(theta, z).mean(), "returns the shape [], expected [4]"),
         (lambda theta, z: each(theta, z).mean(0).astype(int), "whole numbers drop fractions"),
@@ -105,12 +152,12 @@ def batch_gradient(data):
 
 def step_without_error(data):
     wrong = [
-        ((True, "a"), "Compute the rank"),
-        ((True, "b"), "Compute the rank"),
+        ((True, "a"), "Compute the singular values"),
+        ((True, "b"), "Compute the singular values"),
         ((False, "a"), "point in new directions"),
         ((False, "c"), "can be invertible"),
-        ((False, "d"), "such a matrix can be inverted"),
-        ((False, "e"), "a matter of the formula"),
+        ((False, "d"), "Signs do not decide this"),
+        ((False, "e"), "rounding can only hide"),
         ("false b", "Expected a truth value"),
     ]
     return wrong, [(False, "b"), [np.bool_(False), "(B)"], ("False", "b)")]
@@ -124,11 +171,17 @@ def bent_upwards(data):
         ({**best, "d": -m}, "That is the ridge at x1 = 0"),
         ({**best, "d": -m - k}, "bends the other way"),
         ({**best, "d": -k}, "the ridge is shifted too"),
+        ({**best, "d": k}, "You left out the shift m"),
+        ({**best, "d": 3 * k - m}, "the mean of z1^4"),
         ({**best, "kl": 2 * k * k}, "a half in front"),
         ({**best, "kl": 3 * k * k / 2}, "removes its mean"),
         ({**best, "kl": k * k / 2}, "the variance of z1^2 to be 1"),
         ({**best, "kl": kl_to_banana([0, 0, 0, -0.1])}, "yours has another curvature"),
         ({**best, "kl": 0}, "A line can't follow a parabola"),
+        ({**best, "kl": k}, "This grows like k"),
+        ({**best, "kl": k * k / log(2)}, "in bits; nats are asked for"),
+        ({**best, "e": 2 * k}, "nothing is differentiated here"),
+        ({**best, "d_exact": 0}, "does not pass through the origin"),
         ({**best, "e": -k}, "bends against the ridge"),
         ({**best, "d_exact": k - m}, "best for the line"),
         ({**best, "d_exact": m}, "the ridge is where y2 = 0"),
@@ -143,8 +196,12 @@ def step_along_b(data):
         ("0.5*(exp(-2*b) - 1)", "the step at a = 0"),
         ("0.5*exp(-2*b - a**2/2) - 0.5", "the mean of exp(a z1)"),
         ("exp(-2*b)*exp(-2*a**2) - 1", "You lost the 2"),
-        ("(exp(2*b + 2*a**2) - 1)/2", "You inverted the wrong way"),
+        ("(exp(2*b + 2*a**2) - 1)/2", "yours is not"),
         ("1 - exp(2*(a**2 + b))", "That is the gradient"),
+        ("-2*exp(2*b)*exp(2*a**2)", "That is the second derivative"),
+        ("exp(-2*b - a**2)/2 - 1/2", "You squared the mean of exp(s)"),
+        ("exp(-2*b - 4*a**2)/2 - 1/2", "you left out this half"),
+        ("exp(2*a**2 - 2*b)/2 - 1/2", "In yours a lengthens the step"),
         ("b + 0.5*(exp(-2*b - 2*a**2) - 1)", "where the step lands"),
         ("(exp(-2*b - 2*a^2) - 1)/2", "Write a power with two stars"),
     ]
@@ -165,6 +222,7 @@ def slice_gain(b, a=0.0):
 def first_harm(data):
     a = data["a"]
     b0 = brentq(lambda b: slice_gain(b, a), -0.8 - a * a, -0.4 - a * a)
+    leap = 0.5 * (exp(-2 * b0 - 2 * a * a) - 1)
     as_far = brentq(lambda y: -2 * y - 0.5 * (exp(-2 * y) - 1), -0.9, -0.4)
     quarter = brentq(lambda y: slice_gain(y) - sinh(y) ** 2 / 4, -0.9, -0.3)
     wrong = [
@@ -175,6 +233,9 @@ def first_harm(data):
         (as_far - a * a, "Compare values of L"),
         (quarter - a * a, "There a trust region begins to shrink"),
         (-b0, "the sign is not"),
+        (b0 + leap, "where the step from there lands"),
+        (leap, "the length of the step"),
+        (-2 * a * a - b0, "to the right of the top"),
     ]
     return wrong, [b0, np.float32(b0), f"{b0 + a * a:.6f} - {a}**2", np.array([round(b0, 3)])]
 
@@ -183,117 +244,26 @@ def gain_over_promise(data):
     b = np.linspace(-0.8, -0.1, 71)
     p, g, H = 0.5 * (exp(-2 * b) - 1), 1 - exp(2 * b), -2 * exp(2 * b)
     gain, promise = np.array([slice_gain(x) for x in b]), g * p + 0.5 * H * p**2
+    fine = np.linspace(-0.9, -0.05, 300)
+    leap = -exp(-fine) * sinh(fine)
+    fine_rho = (leap + 0.5 * exp(2 * fine) - 0.5 * exp(2 * (fine + leap))) / sinh(fine) ** 2
     back = (b - p) - 0.5 * exp(2 * (b - p)) - b + 0.5 * exp(2 * b)
     wrong = [
         ((b, promise / gain), "You divided the promise by the gain"),
         ((b, gain / (g * p)), "the model bends"),
         ((b, gain / (g * p - 0.5 * H * p**2)), "the curvature has the wrong sign"),
         ((b, gain), "That is the gain alone"),
+        ((b, promise), "That is the promise alone"),
+        ((fine_rho, fine), "needs at least 50 points"),
         ((b, -gain / promise), "near the top the ratio must be near 1"),
         ((b, back / promise), "p is added"),
         ((b[20:], (gain / promise)[20:]), "The curve must reach from"),
         ((b[::3], (gain / promise)[::3]), "needs at least 50 points"),
     ]
-    fine = np.linspace(-0.9, -0.05, 300)
-    leap = -exp(-fine) * sinh(fine)
-    exact = (leap + 0.5 * exp(2 * fine) - 0.5 * exp(2 * (fine + leap))) / sinh(fine) ** 2
-    return wrong, [(b, gain / promise), [fine, exact], (b[::-1], (gain / promise)[::-1].astype(np.float32))]
+    return wrong, [(b, gain / promise), [fine, fine_rho], (b[::-1], (gain / promise)[::-1].astype(np.float32))]
 
 
 def stuck_run(data):
-    wrong = [("a", "the point is stationary, no more"), ("b", "sign and all"), ("d", "none is near 0")]
-    wrong += [("e", "at any length"), ("saddle", "Expected one of the letters")]
+    wrong = [("a", "the point is stationary, no more"), ("b", "sign and all"), ("d", "L may rise on the way")]
+    wrong += [("e", "what does half of Newton"), ("saddle", "Expected one of the letters")]
     return wrong, ["c", "C", "(c)"]
-
-
-def full(g, H, radius):
-    return -inv(H) @ g
-
-
-def library(g, H, radius):
-    return step_within(Model(0.0, g, H), radius)[0]
-
-
-def by_root(g, H, radius, always=False):
-    """Find mu with a linear system for each try."""
-    top, step = eigvalsh(H).max(), lambda mu: solve(mu * np.eye(len(g)) - H, g)
-    if top < 0 and not always and norm(step(0)) <= radius:
-        return step(0)
-    low = top if always else max(0, top)
-    return step(brentq(lambda mu: norm(step(mu)) - radius, low + 1e-9, low + 1e3 * norm(g) / radius, xtol=1e-15))
-
-
-def best_step(data):
-    wrong = [
-        (full, "That is the full step"),
-        (lambda g, H, r: full(g, H, r) * min(1, r / norm(full(g, H, r))), "You shorten the full step"),
-        (lambda g, H, radius: radius * g / norm(g), "You go along the gradient"),
-        (lambda g, H, r: full(g, H, r) if norm(full(g, H, r)) <= r else library(g, H, r), "whenever it fits"),
-        (lambda g, H, radius: by_root(g, H, radius, always=True), "You always go to the boundary"),
-        (lambda g, H, radius: -by_root(g, -H, radius), "for minimising"),
-        (lambda g, H, radius: 1.001 * library(g, H, radius), "longer than the radius"),
-        (lambda g, H, radius: library(g, H, 0.9 * radius), "Is its length the radius"),
-        (lambda g, H, radius: library(g, H - np.eye(len(g)), radius), "the full step is best"),
-        (lambda g, H, radius: library(g, -sqrtm(H @ H).real, radius), "positive semidefinite"),
-        (lambda g, H, radius: library(g, H, radius)[:, None], "a vector like g"),
-    ]
-    return wrong, [by_root, library, lambda g, H, radius: list(by_root(g, H, radius))]
-
-
-def order_of_a_method(data):
-    e0, e1, e2 = data["errors"]
-    r = log(e2 / e1) / log(e1 / e0)
-    wrong = [
-        (2, "is it Newton's?"),
-        (1 / r, "You divided the wrong way round"),
-        (log(e2) / log(e1), "You left out the factor C"),
-        (log(e1) / log(e0), "You used two errors only"),
-        (e2 / e1, "That is the factor of one step"),
-        (log(e1 / e2) / log(10), "digits won"),
-        (-r, "the sign is not"),
-    ]
-    return wrong, [r, round(r, 2), f"(log({e2}) - log({e1}))/(log({e1}) - log({e0}))", np.float32(r)]
-
-
-def iterate(theta, x, z0, slope=None, keep=False, sign=1, multiply=False):
-    """Take two steps with a Jacobian that a student has written down."""
-    a, b, c, d = theta
-    path, J = [np.asarray(z0, dtype=float)], None
-    for _ in range(2):
-        z1, z2 = path[-1]
-        scale = exp(a * z1 + b)
-        if J is None or not keep:
-            J = slope(a, c, z2, scale) if slope else np.array([[1, 0], [a * z2 * scale + c, scale]])
-        residual = np.array([x[0] - z1, x[1] - z2 * scale - c * z1 - d])
-        path.append(path[-1] + sign * (J @ residual if multiply else inv(J) @ residual))
-    return np.stack(path)
-
-
-def explicit(theta, x, z0):
-    a, b, c, d = theta
-    end = [x[0], (x[1] - c * x[0] - d) * exp(-a * x[0] - b)]
-    return np.array([z0, end, end])
-
-
-def two_steps(data):
-    def taken(slope=None, **how):
-        return lambda theta, x, z0: iterate(theta, x, z0, slope, **how)
-
-    wrong = [
-        (taken(lambda a, c, z2, scale: np.array([[1, a * z2 * scale + c], [0, scale]])), "You transposed the Jacobian"),
-        (taken(lambda a, c, z2, scale: np.diag([1, scale])), "Your Jacobian is diagonal"),
-        (taken(lambda a, c, z2, scale: np.array([[1, 0], [a * z2 + c, scale]])), "lacks a factor"),
-        (taken(lambda a, c, z2, scale: np.array([[1, 0], [c, scale]])), "s depends on z1 too"),
-        (taken(keep=True), "You keep the first Jacobian"),
-        (taken(sign=-1), "goes away from the solution"),
-        (taken(multiply=True), "You multiply by the Jacobian"),
-        (explicit, "You used the explicit inverse"),
-        (lambda theta, x, z0: iterate(theta, x, z0)[-1], "returns the shape [2], expected [3, 2]"),
-        (lambda theta, x, z0: iterate(theta, x, z0).astype(z0.dtype), "whole numbers drop fractions"),
-    ]
-    right = [
-        iterate,
-        lambda theta, x, z0: [tuple(z) for z in iterate(theta, x, z0)],
-        lambda theta, x, z0: list(newton_root(lambda z: nt.push(theta, z), x, z0, max_iter=2, tol=1e-300)),
-    ]
-    return wrong, right
