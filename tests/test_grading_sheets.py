@@ -1,5 +1,6 @@
 """Every sheet: its source, what is derived from it, and the galleries of wrong and right answers."""
 
+import json
 import re
 from pathlib import Path
 
@@ -119,6 +120,8 @@ def leaks(stem, sheet):
 @pytest.mark.parametrize("stem", STEMS)
 def test_sheet_gives_nothing_away(stem):
     assert list(leaks(stem, (ROOT / f"exercises/{stem}.md").read_text("utf-8"))) == []
+    notebook = json.loads((ROOT / f"notebooks/exercises/{stem}.ipynb").read_text("utf-8"))
+    assert list(leaks(stem, "\n".join("".join(cell["source"]) for cell in notebook["cells"]))) == []
 
 
 @pytest.mark.parametrize("stem", STEMS)

@@ -16,14 +16,9 @@ def follow(z1, s, u, t):
     return {"s": s, "x2": x2, "log_p": log_p, "objective": log_p + s}
 
 
-def one_sample(data):
-    a, b, c, d, z1, z2 = (data[name] for name in ("a", "b", "c", "d", "z1", "z2"))
-    s, t = a * z1 + b, c * z1 + d
-    x2 = z2 * exp(s) + t
-    ridge = x2 + 0.1 * z1**2
-    log_p = -0.5 * z1**2 - 0.5 * ridge**2 - log(2 * pi)
-    best = {"s": s, "x2": x2, "log_p": log_p, "objective": log_p + s}
-    wrong = [
+def wrong_s_and_x2(data, best, t):
+    a, b, z1, z2, s = (*(data[name] for name in ("a", "b", "z1", "z2")), best["s"])
+    return [
         ({**best, "s": exp(s)}, "s is its logarithm"),
         ({**best, "s": a * z1}, "The constant of the line is missing"),
         ({**best, "s": a * z2 + b}, "You put z2 into the line"),
@@ -35,6 +30,18 @@ def one_sample(data):
         ({**best, "x2": (z2 - t) / exp(s)}, "That is the inverse"),
         ({**best, "x2": exp(s) * (z2 + t)}, "You scaled the translation too"),
         ({**best, "x2": z2 * exp(s)}, "without the translation"),
+    ]
+
+
+def one_sample(data):
+    a, b, c, d, z1, z2 = (data[name] for name in ("a", "b", "c", "d", "z1", "z2"))
+    s, t = a * z1 + b, c * z1 + d
+    x2 = z2 * exp(s) + t
+    ridge = x2 + 0.1 * z1**2
+    log_p = -0.5 * z1**2 - 0.5 * ridge**2 - log(2 * pi)
+    best = {"s": s, "x2": x2, "log_p": log_p, "objective": log_p + s}
+    wrong = [
+        *wrong_s_and_x2(data, best, t),
         ({**best, "log_p": -0.5 * (z1**2 + ridge**2)}, "a constant is missing"),
         ({**best, "log_p": log_p + log(2 * pi) / 2}, "once for each axis"),
         ({**best, "log_p": -(z1**2) - ridge**2 - log(2 * pi)}, "The factor 1/2 before the squares"),
