@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 
@@ -138,6 +139,25 @@ def test_a_file_that_is_none_is_told(tmp_path, text, message, capsys):
     said = capsys.readouterr()
     assert message in said.err
     assert "6 of 7 points" in said.out  # the next file still counts
+
+
+@pytest.mark.parametrize("record", ["1" + " " * 40_000 + "!", ["x" * 30_000] + ["a"] * 20_000, [[0.0] * 9_000] * 20])
+def test_a_record_made_to_take_long_is_refused_at_once(tmp_path, record):
+    path = rewritten(tmp_path, lambda c: c["answers"].update(area={"record": record, "score": 1, "time": ""}))
+    start = time.monotonic()
+    assert check.check_file(path).verdicts["area"].score == 0
+    assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize("id", ["ada: 7 of 7 points\n", "\x1b[2J", "\ud800", ""])
+def test_an_id_that_would_spoil_the_teachers_view_is_refused(tmp_path, id):
+    with pytest.raises(ValueError, match="student: expected"):
+        check.check_file(rewritten(tmp_path, lambda c: c.update(student=id)))
+
+
+def test_nothing_unprintable_reaches_the_teachers_terminal(tmp_path):
+    path = rewritten(tmp_path, lambda c: c.update(sheet_version="\x1b[2J\ud800"))
+    assert "version ?[2J?" in str(check.check_file(path))
 
 
 def test_a_missing_file_and_another_format_are_told(tmp_path, capsys):

@@ -13,7 +13,7 @@ X = np.linspace(0.1, 2, 7)
 
 
 @pytest.mark.parametrize(
-    "text", ["2*x**2 + 1", "1+2*x*x", " 2 * x**2 - -1 ", "2·x**2 + 1", "(x+x)*x+1", "2.0*x**2+1e0"]
+    "text", ["2*x**2 + 1", "1+2*x*x", " 2 * x**2 - -1 ", "2·x**2 + 1", "(x+x)*x+1", "2.0*x**2+1E0"]
 )
 def test_formulas_are_read(text):
     assert np.allclose(Formula(text, ["x"])({"x": X}), 2 * X**2 + 1, rtol=1e-14)
@@ -55,6 +55,8 @@ REFUSED = {
     "x(x + 1)": "write the product with a star",
     "y = 2*x": "without an equals sign",
     "(x + 1": "opens 1 and closes 0 brackets",
+    "(x + 1)(x - 1)": "also between brackets",
+    "pi(x)": "write the product with a star",
     "exp": "needs brackets",
     "exp(x, x)": "takes one argument",
     "exp(*x)": "takes one argument",
@@ -130,6 +132,15 @@ def test_an_unequal_formula_is_told_what_is_wrong(text, message):
     verdict = look(KIND, text, {})[1]
     assert message in verdict.message
     assert verdict.score == 0
+
+
+def test_the_point_of_a_difference_is_one():
+    verdict = look(Expression(value="abs(q)", variables={"q": (-2, 2)}), "q/3*3", {})[1]
+    assert "At q = -" in verdict.message
+
+
+def test_a_formula_that_is_zero_may_be_computed():
+    assert look(Expression(value="0", variables={"x": (0, 1)}), "sin(x)**2 + cos(x)**2 - 1", {})[1].right
 
 
 def test_a_number_is_a_formula():

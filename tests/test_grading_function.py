@@ -237,6 +237,35 @@ def test_what_a_stubborn_loop_prints_never_shows(capsys):
     time.sleep(0.05)
 
 
+def test_a_stream_that_stands_in_can_do_what_the_other_can(monkeypatch):
+    class Notebook:
+        parent = None
+
+        def write(self, text):
+            return len(text)
+
+        def flush(self):
+            pass
+
+        def set_parent(self, parent):
+            self.parent = parent
+
+    stream = Notebook()
+    monkeypatch.setattr(sys, "stdout", stream)
+    call(lambda: sys.stdout.set_parent(7), (), 1)
+    assert stream.parent == 7
+
+
+def test_time_is_for_all_cases_together():
+    def slow(x):
+        time.sleep(0.5)
+        return x.sum(axis=-1)
+
+    start = time.monotonic()
+    assert "it was not run, since the time was over" in look(KIND, slow, {})[1].message
+    assert time.monotonic() - start < 2
+
+
 def test_without_threads_the_function_still_runs(monkeypatch):
     def refuse(self):
         raise RuntimeError("can't start new thread")

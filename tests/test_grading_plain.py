@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from teachkit.grading.kinds import Derivation, Expression, Number, look
 from teachkit.grading.plain import LARGEST, decode, encode, plain
 from teachkit.grading.verdict import UnusableError
 
@@ -43,5 +44,22 @@ def test_nan_survives_json():
     ids=["array", "list", "text", "depth", "key", "liar"],
 )
 def test_what_is_too_large_or_strange_is_refused(answer):
-    with pytest.raises(UnusableError, match=r"characters|numbers|entries|object of type|texts"):
+    with pytest.raises(UnusableError, match=r"too large|too long|too deeply|object of type|texts"):
         plain(answer)
+
+
+def test_a_masked_array_is_refused():
+    with pytest.raises(UnusableError, match="masked"):
+        plain(np.ma.masked_array([1.0], mask=[True]))
+
+
+def test_the_limit_counts_all_parts_together():
+    with pytest.raises(UnusableError, match="too large"):
+        plain([[0.0] * (LARGEST // 2)] * 3)
+    with pytest.raises(UnusableError, match="too large"):
+        plain(np.broadcast_to(1.0, (10**9,)))
+
+
+def test_a_derivation_without_a_readable_step_is_unusable():
+    kind = Derivation(steps={"a": Expression(value="x", variables={"x": (0, 1)}), "b": Number(value=1)})
+    assert look(kind, {"a": "2x"}, {})[1].status == "unusable"

@@ -1,5 +1,7 @@
 """A student's way through a sheet: attempts, hints, progress, a restart, handing in, and being judged."""
 
+import json
+
 import pytest
 
 from teachkit.grading import Sheet, sheet
@@ -125,8 +127,10 @@ def test_the_last_right_item_leads_to_handing_in():
 
 
 def test_an_answer_too_large_to_keep_is_refused():
-    verdict = opened().check("reason", ["x" * 19_000] * 30).verdict
-    assert verdict.status == "unusable"
+    verdict = opened().check("square", lambda x: "x" * 19_000).verdict
+    assert verdict.status == "wrong"
+    verdict = opened().check("square", lambda x: ["x" * 19_000] * 2).verdict
+    assert "too long" in verdict.message
 
 
 def test_a_line_that_was_cut_off_costs_only_itself(tmp_path):
@@ -146,11 +150,56 @@ def test_strange_lines_in_the_log_are_passed_over(tmp_path):
         "[]",
         "3",
         '{"time": 1}',
+        "[" * 100_000,
+        _line(score="NaN"),
+        _line(score=5),
+        _line(time=1),
         '{"time":"t","student":5,"item":"area","record":1,"score":1,"status":"right"}',
         "\x00",
     ]
     (tmp_path / "small.attempts.jsonl").write_text("\n".join(lines))
     assert opened().progress().earned == 0
+
+
+def _line(**changes):
+    sound = {"time": '"t"', "student": '"ada"', "item": '"reason"', "record": '"b"', "score": 1, "status": '"right"'}
+    fields = {**sound, **changes}
+    return "{" + ", ".join(f'"{name}": {value}' for name, value in fields.items()) + "}"
+
+
+def test_a_sound_line_counts(tmp_path):
+    (tmp_path / "small.attempts.jsonl").write_text(_line())
+    assert opened().progress().earned == 1
+
+
+def test_two_sheets_on_one_log_see_each_others_work(tmp_path):
+    first, second = opened(), opened()
+    second.check("reason", "b")
+    assert first.best("reason") == 1
+    first.submit()
+    assert "reason" in json.loads((tmp_path / "small_ada.json").read_text())["answers"]
+
+
+def test_another_working_folder_does_not_move_the_log(tmp_path, monkeypatch):
+    s = opened()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    s.check("reason", "b")
+    assert (tmp_path / "small.attempts.jsonl").exists()
+
+
+def test_handing_in_to_a_folder_that_is_not_there_is_told(tmp_path):
+    assert "could not be written" in repr(opened().submit(tmp_path / "no/such/folder.json"))
+
+
+def test_the_same_answer_in_another_form_opens_no_second_hint():
+    s = opened()
+    for answer in (1, 1.0, "1", "2/2"):
+        s.check("area", answer)
+    assert "1 more of 2" in repr(s.hint("area"))
+    s.check("square", lambda x: x)
+    s.check("square", lambda x: x * 1)  # another source, the same results
+    assert repr(s.hint("square")) == "Hint: x times x."
 
 
 def test_a_log_that_cannot_be_written_is_said_and_kept_in_memory(tmp_path):

@@ -36,7 +36,8 @@ def test_drift_is_noticed(tmp_path):
     sheet, source = tmp_path / f"exercises/{STEMS[0]}.md", tmp_path / f"solutions/{STEMS[1]}.md"
     sheet.write_text(sheet.read_text("utf-8") + "Edited by hand.\n")
     source.write_text(re.sub(r"points: \d+", "points: 9", source.read_text("utf-8"), count=1))
-    (tmp_path / "exercises/stray.md").write_text("# A sheet without a source\n")
+    (tmp_path / "exercises/stray.md").write_bytes((ROOT / f"exercises/{STEMS[0]}.md").read_bytes())
+    (tmp_path / "exercises/README.md").write_text("Written by hand, and not to be deleted.\n")
     names = {path.name for path in drift(tmp_path)}
     assert names == {sheet.name, source.name, f"{STEMS[1]}.json", "stray.md"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,37 +28,47 @@ class Attempt:
     hint: int | None = None
 
 
-@dataclass
 class Log:
     """All attempts at a sheet; each is written to the file at once.
+
+    Two sheets may be open on one file: it is read again when it has changed.
 
     Args:
         path: The file, or None to keep the attempts in memory alone.
 
     Attributes:
-        attempts: In the order of time.
-        trouble: Why the last attempt could not be written; empty if it was.
+        trouble: Why the file could not be read or written the last time; empty if it could.
     """
 
-    path: Path | None = None
-    attempts: list[Attempt] = field(default_factory=list)
-    trouble: str = ""
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path.resolve() if path else None
+        self.trouble = ""
+        self._written: list[Attempt] = []
+        self._unwritten: list[Attempt] = []
+        self._state: tuple[int, int] | None = None
 
-    def __post_init__(self) -> None:
-        if self.path is not None and self.path.exists():
-            self.attempts += _read(self.path)
-
-    def add(self, student: str, item: str, record: Any, verdict: Verdict, hint: int | None = None) -> Attempt:
+    def add(self, student: str, item: str, record: Any, verdict: Verdict, hint: int | None = None) -> None:
         """Append an attempt; one that can't be written is kept in memory."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         attempt = Attempt(now, student, item, record, verdict.score, verdict.status, hint)
-        self.attempts.append(attempt)
         self.trouble = self._write(attempt)
-        return attempt
+        if self.path is None or self.trouble:
+            self._unwritten.append(attempt)
 
     def of(self, students: Collection[str], item: str) -> list[Attempt]:
-        """Return the attempts of some students at an item."""
-        return [x for x in self.attempts if x.student in students and x.item == item]
+        """Return the attempts of some students at an item, in the order of time."""
+        return [x for x in [*self._read(), *self._unwritten] if x.student in students and x.item == item]
+
+    def _read(self) -> list[Attempt]:
+        if self.path is None or not self.path.exists():
+            return []
+        try:
+            found = self.path.stat()
+            if (state := (found.st_size, found.st_mtime_ns)) != self._state:
+                self._written, self._state = list(_attempts(self.path)), state
+        except OSError as error:
+            self.trouble = f"The attempts in {self.path.name} could not be read: {error.strerror}."
+        return self._written
 
     def _write(self, attempt: Attempt) -> str:
         if self.path is None:
@@ -80,9 +90,14 @@ def best(attempts: Sequence[Attempt]) -> Attempt | None:
 
 
 def is_new(attempts: Sequence[Attempt], record: Any) -> bool:
-    """Whether no attempt gave this answer."""
-    written = json.dumps(record, sort_keys=True)
-    return all(json.dumps(x.record, sort_keys=True) != written for x in attempts)
+    """Whether no attempt gave this answer; two functions with the same results are the same answer."""
+    return all(_essence(x.record) != _essence(record) for x in attempts)
+
+
+def _essence(record: Any) -> str:
+    if isinstance(record, dict) and "results" in record:
+        record = record["results"]
+    return json.dumps(record, sort_keys=True)
 
 
 def _last(file: Any) -> bytes:
@@ -90,12 +105,18 @@ def _last(file: Any) -> bytes:
     return file.read(1)
 
 
-def _read(path: Path) -> Iterator[Attempt]:
-    """Yield the attempts of a file; a line that was cut off is passed over, and stays in the file."""
+def _attempts(path: Path) -> Iterator[Attempt]:
+    """Yield the attempts of a file; a line that was cut off or changed is passed over, and stays in the file."""
     for line in path.read_text("utf-8", errors="replace").splitlines():
         try:
             attempt = Attempt(**json.loads(line))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             continue
-        if isinstance(attempt.score, int | float) and isinstance(attempt.student, str):
+        if _is_sound(attempt):
             yield attempt
+
+
+def _is_sound(attempt: Attempt) -> bool:
+    texts = (attempt.time, attempt.student, attempt.item, attempt.status)
+    score = attempt.score
+    return all(type(x) is str for x in texts) and type(score) in (int, float) and 0 <= score <= 1

@@ -72,7 +72,7 @@ class Catalogue:
         Raises:
             ValueError: There is none of this name.
         """
-        if name not in self.items:
+        if not isinstance(name, str) or name not in self.items:
             raise ValueError(_unknown("item", str(name), list(self.items)))
         return self.items[name]
 

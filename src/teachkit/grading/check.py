@@ -36,7 +36,8 @@ class Result:
     def __str__(self) -> str:
         rows = [_row(item, self.verdicts[name]) for name, item in self.sheet.items.items()]
         head = f"{self.sheet.title}\nStudent {self.student}: {amount(self.earned)} of {self.sheet.points} points\n"
-        return "\n".join([head, *rows, *(f"\nRemark: {text}" for text in self.remarks)])
+        lines = "\n".join([head, *rows, *(f"\nRemark: {text}" for text in self.remarks)]).split("\n")
+        return "\n".join("".join(x if x.isprintable() else "?" for x in line) for line in lines)
 
 
 def check_file(path: Path | str) -> Result:

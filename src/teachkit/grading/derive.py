@@ -42,7 +42,8 @@ def _for_students(source: Source, block: Block) -> list[str]:
     if block.directive == "stub":
         return ["```{code-cell} ipython3", *block.lines[1:-1], "```"]
     if not block.directive:
-        return [f"# {source.title}" if TITLE.fullmatch(row) else row for row in block.lines]
+        rows = [row for row in block.lines if not row.startswith("%")]
+        return [f"# {source.title}" if TITLE.fullmatch(row) else row for row in rows]
     return block.lines
 
 
@@ -102,7 +103,8 @@ def derived(root: Path, stem: str = "*") -> dict[Path, str]:
 def drift(root: Path, stem: str = "*") -> list[Path]:
     """Return the derived files that are missing, differ from their source, or have none."""
     wanted = derived(root, stem)
-    present = {*root.glob(f"exercises/{stem}.md"), *root.glob(f"src/teachkit/grading/sheets/{stem}.json")}
+    written = (x for x in root.glob(f"exercises/{stem}.md") if NOTE.split("{")[0] in x.read_text("utf-8"))
+    present = {*written, *root.glob(f"src/teachkit/grading/sheets/{stem}.json")}
     differs = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
     return sorted({*differs, *(present - wanted.keys())})
 
@@ -116,6 +118,9 @@ def main() -> int:
     parser.add_argument("stem", nargs="?", default="*", help="the one sheet to write; all of them if not given")
     options = parser.parse_args()
     only_check, root = options.check, Path.cwd()
+    if not list(root.glob(f"solutions/{options.stem}.md")):
+        print(f"error: there is no solutions/{options.stem}.md here", file=sys.stderr)
+        return 1
     try:
         wanted, changed = derived(root, options.stem), drift(root, options.stem)
     except SourceError as error:

@@ -89,7 +89,7 @@ def _read(text: str) -> ast.expr:
         raise UnusableError("Write a decimal point, not a comma.")
     if "|" in text or "√" in text:
         raise UnusableError("Write abs(x) for the absolute value and sqrt(x) for the root.")
-    if product := re.search(r"(?<![\w.])\d+\.?\d*(?=[A-Za-z(])(?!e[+-]?\d)", text):
+    if product := re.search(r"(?<![\w.])\d+\.?\d*(?=[A-Za-z(])(?![eE][+-]?\d)", text):
         raise UnusableError(f"Write each product with a star: {product[0]}*... instead of {product[0]}...")
     try:
         return ast.parse(text, mode="eval").body
@@ -146,13 +146,15 @@ def _check_name(name: str, variables: tuple[str, ...]) -> None:
 
 def _check_call(tree: ast.Call, variables: tuple[str, ...]) -> None:
     if not isinstance(tree.func, ast.Name):
-        name = getattr(tree.func, "attr", "")
+        if not isinstance(tree.func, ast.Attribute):
+            raise UnusableError("Write each product with a star, also between brackets: (x + 1)*(x - 1).")
+        name = tree.func.attr
         known = (
             f"write {name}(...) with nothing before it." if name in FUNCTIONS else f"known are {', '.join(FUNCTIONS)}."
         )
         raise UnusableError(f"{_shown(tree.func)} is not allowed; {known}")
     name = tree.func.id
-    if name in variables:
+    if name in variables or name in CONSTANTS:
         raise UnusableError(f"{name}(...) reads as a call of {name}: write the product with a star.")
     if name not in FUNCTIONS:
         guess = _guess(name, list(FUNCTIONS)) or f" Known are {', '.join(FUNCTIONS)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from teachkit.grading.attempts import Attempt, best
 from teachkit.grading.catalogue import Catalogue
 
 FORMAT = 1
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+"""What a student's id looks like."""
 LARGEST = 5_000_000
 """The most bytes of a file that is read."""
 _FIELDS = {"format": int, "sheet": str, "sheet_version": str, "student": str, "written": str, "versions": dict,
@@ -78,6 +81,8 @@ def read(path: Path | str) -> dict[str, Any]:
             raise ValueError(f"{path.name}: {name}: expected {kind.__name__}, got {type(content.get(name)).__name__}")
     if content["format"] != FORMAT:
         raise ValueError(f"{path.name}: format {content['format']} is not known; teachkit {__version__} reads {FORMAT}")
+    if not ID.fullmatch(content["student"]):
+        raise ValueError(f"{path.name}: student: expected up to 64 letters, digits and . _ @ -")
     if digest(content) != content["digest"]:
         raise ValueError(f"{path.name}: the digest does not fit; the file was damaged or changed after it was written")
     return content

@@ -15,7 +15,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ class Outcome:
     problem: str = ""
     printed: str = ""
     characters: int = 0
+    ended: bool = True
 
 
 class _Silent(io.TextIOBase):
@@ -55,44 +56,56 @@ class _Silent(io.TextIOBase):
     def flush(self) -> None:
         self._others.flush()
 
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else a stream of a notebook can do, for as long as this one stands in its place."""
+        return getattr(self._others, name)
+
 
 def call(function: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> Outcome:
-    """Return what ``function(*arguments)`` gives within so many seconds.
+    """Return what ``function(*arguments)`` gives, or that it had not ended after so many seconds.
+
+    One long call into compiled code holds up everything until it ends; no thread can stop it.
 
     >>> call(lambda x: 1 / x, (0,), 1.0).problem
     'it raised ZeroDivisionError: division by zero (line 1 of your function).'
     """
     outcome = Outcome()
     thread = threading.Thread(target=_run, args=(function, arguments, outcome), daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:  # a browser has no threads, and there is no time limit
-        _run(function, arguments, outcome)
-        return outcome
-    thread.join(seconds)
-    if thread.is_alive():
-        stopped = _stop(thread)
-        problem = f"it had not ended after {seconds:.3g} s. Is there a loop that never ends, or is it very slow?"
-        problem += "" if stopped else " It could not be stopped either; restart the kernel."
-        return Outcome(problem=problem, printed=outcome.printed, characters=outcome.characters)
-    return outcome
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            thread.start()
+        except RuntimeError:  # a browser has no threads, and there is no time limit
+            _run(function, arguments, outcome)
+            return outcome
+        try:
+            thread.join(seconds)
+        finally:  # also when the student interrupts the kernel
+            stopped = _stop(thread) if thread.is_alive() else None
+    return outcome if stopped is None else _late(outcome, seconds, stopped)
+
+
+def _late(outcome: Outcome, seconds: float, stopped: bool) -> Outcome:
+    problem = f"it had not ended after {seconds:.2g} s. Is there a loop that never ends, or is it very slow?"
+    problem += "" if stopped else " It could not be stopped either; restart the kernel."
+    return Outcome(problem=problem, printed=outcome.printed, characters=outcome.characters, ended=False)
 
 
 def _run(function: Callable[..., Any], arguments: tuple[Any, ...], outcome: Outcome) -> None:
     try:
         with _silent(outcome), np.errstate(all="ignore"):
             outcome.value = function(*arguments)
-    except Stopped:
-        pass
     except BaseException as error:  # a student's function may even call exit()
-        outcome.problem = f"it raised {type(error).__name__}: {_text(error)}{_line(error, function)}."
+        outcome.problem = "it raised an error that can't be shown."
+        with suppress(BaseException):
+            outcome.problem = f"it raised {type(error).__name__}: {_text(error)}{_line(error, function)}."
 
 
 @contextmanager
 def _silent(outcome: Outcome) -> Iterator[None]:
-    out = _Silent(threading.get_ident(), sys.stdout, outcome)
-    with redirect_stdout(out), redirect_stderr(out), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    owner = threading.get_ident()
+    out, err = (_Silent(owner, stream, outcome) for stream in (sys.stdout, sys.stderr))
+    with redirect_stdout(out), redirect_stderr(err):
         yield
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from teachkit.grading.attempts import Attempt, Log, best, is_new
 from teachkit.grading.catalogue import Item, catalogue, kinds
 from teachkit.grading.feedback import Feedback, Note, Progress, amount
-from teachkit.grading.handin import hand_in
+from teachkit.grading.handin import ID, hand_in
 from teachkit.grading.kinds import look
 from teachkit.grading.verdict import Verdict
 
 GUEST = "guest"
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 class Sheet:
@@ -39,7 +37,7 @@ class Sheet:
         # The pages of the book run sheets too, and leave nothing behind.
         quiet = folder is None or "TEACHKIT_BOOK" in os.environ
         self._log = Log(None if quiet else Path(folder) / f"{name}.attempts.jsonl")
-        self._folder = Path(folder or ".")
+        self._folder = Path(folder or ".").resolve()
         self._student = GUEST
 
     def __repr__(self) -> str:
@@ -59,7 +57,7 @@ class Sheet:
             ValueError: The id is not made of up to 64 letters, digits and the signs . _ @ -
         """
         id = str(id) if type(id) is int else id
-        if not (isinstance(id, str) and _ID.fullmatch(id)):
+        if not (isinstance(id, str) and ID.fullmatch(id)):
             raise ValueError(f"id: expected up to 64 letters, digits and . _ @ - in quotes, got {id!r:.80}")
         self._student = id
         return Note((f"{self._catalogue.title}. Student {id}.", *self._left_behind()), self.progress())
@@ -162,7 +160,11 @@ class Sheet:
         if self._student == GUEST:
             raise ValueError('id: the guest can not hand in; say who you are: sheet.student("your id")')
         target = Path(path) if path else self._folder / f"{self._catalogue.stem}_{self._student}.json"
-        missing = hand_in(target, self._catalogue, self._student, {name: self._attempts(name) for name in self.items})
+        attempts = {name: self._attempts(name) for name in self.items}
+        try:
+            missing = hand_in(target, self._catalogue, self._student, attempts)
+        except OSError as error:
+            return Note((f"{target} could not be written: {error.strerror}.",))
         _download(target)
         lines = [f"Written to {target.name}. Hand in this file."]
         if missing:

@@ -99,6 +99,8 @@ def read_source(path: Path) -> Source:
     match = re.match(r"---\n.*?\n---\n", text, re.DOTALL)
     front = match[0] if match else ""
     source = Source(path, front, "", [], {})
+    if "mystnb:" in front:
+        raise source.error(1, "mystnb: is written into the sheet's front matter and can't stand in the source's")
     try:
         source.blocks += split(text[len(front) :], front.count("\n") + 1)
     except SourceError as error:
@@ -173,7 +175,11 @@ def _read_items(source: Source) -> None:
 def _item(source: Source, block: Block, title: str) -> SourceItem:
     import yaml
 
-    known = yaml.safe_load(block.body) or {}
+    try:
+        known = yaml.safe_load(block.body)
+    except yaml.YAMLError as error:
+        raise source.error(block.line, f"this is no YAML: {error}") from None
+    known = known if isinstance(known, dict) else {}
     name = block.argument.strip()
     if not _NAME.fullmatch(name) or name in source.items:
         raise source.error(block.line, f"{name!r} is no name of an item, or is given twice")

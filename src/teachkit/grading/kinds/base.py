@@ -11,6 +11,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,7 +97,7 @@ def look(kind: Kind, answer: Any, data: Data) -> tuple[Any, Verdict]:
         record = encode(kind.record(answer, data))
         if len(json.dumps(record, allow_nan=False)) > LARGEST:
             raise UnusableError("This answer is too large to be kept; give fewer numbers.")
-    except Exception as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         return None, refusal(error)
     return record, judge(kind, record, data)
 
@@ -109,11 +110,14 @@ def judge(kind: Kind, record: Any, data: Data) -> Verdict:
         return refusal(error)
 
 
-def refusal(error: Exception) -> Verdict:
+def refusal(error: BaseException) -> Verdict:
     """Return the verdict on an answer that could not be compared."""
     if isinstance(error, UnusableError):
         return Verdict(0, str(error), usable=False, missing=isinstance(error, MissingError))
-    return Verdict(0, f"This answer could not be read ({type(error).__name__}: {str(error)[:200]}).", usable=False)
+    said = "no message"
+    with suppress(Exception):
+        said = str(error)[:200]
+    return Verdict(0, f"This answer could not be read ({type(error).__name__}: {said}).", usable=False)
 
 
 def close(a: float, b: float, rtol: float, atol: float) -> bool:

@@ -57,6 +57,8 @@ class Curve(Kind):
                 0, f"y is NaN or infinite at {bad.size} points, from x = {bad.min():.3g} to {bad.max():.3g}."
             )
         wanted = self.value(x, data)
+        if not np.isfinite(wanted).all():
+            raise ValueError("value: expected a curve that is finite in its domain")
         if self._same(y, wanted):
             return Verdict(1, "Right.")
         for wrong in self.wrong:
@@ -71,7 +73,9 @@ class Curve(Kind):
         )
 
     def _same(self, y: np.ndarray, wanted: np.ndarray) -> bool:
-        return bool((np.abs(y - wanted) <= self.rtol * np.abs(wanted).max()).all())
+        where = np.isfinite(wanted)
+        height = np.abs(wanted[where]).max(initial=0.0)
+        return bool((np.abs(y - wanted)[where] <= self.rtol * height).all())
 
     def _points(self, record: Any) -> tuple[np.ndarray, np.ndarray]:
         if not isinstance(record, list | np.ndarray) or len(record) != 2:

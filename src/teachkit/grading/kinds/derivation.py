@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from teachkit.grading.kinds.base import Data, Kind, refusal
-from teachkit.grading.plain import is_missing, plain
-from teachkit.grading.verdict import MissingError, UnusableError, Verdict
+from teachkit.grading.plain import given, is_missing, plain
+from teachkit.grading.verdict import UnusableError, Verdict
 
 _UNUSABLE = "unusable"
 
@@ -33,24 +33,25 @@ class Derivation(Kind):
     def record(self, answer: Any, data: Data) -> dict[str, Any]:
         """Return the plain answers by step; None where there is none."""
         if answer is None or answer is Ellipsis:
-            raise MissingError("There is no answer yet: put yours in place of the dots.")
+            return given(answer)
         if type(answer) in (list, tuple) and len(answer) == len(self.steps):
             answer = dict(zip(self.steps, answer, strict=True))
         if type(answer) is not dict:
             raise UnusableError(f"Expected a dict with the steps {', '.join(self.steps)}.")
-        names = [plain(name) for name in list(answer)[:100]]
+        names = [name if type(name) is str else type(name).__name__ for name in answer]
         if unknown := [name for name in names if name not in self.steps]:
-            raise UnusableError(f"There is no step {str(unknown[0])[:40]!r}. The steps are {', '.join(self.steps)}.")
+            raise UnusableError(f"There is no step {unknown[0][:40]!r}. The steps are {', '.join(self.steps)}.")
         record = {name: _plain_step(answer.get(name)) for name in self.steps}
-        if all(x is None for x in record.values()):
-            raise MissingError("There is no answer yet: put yours in place of the dots.")
-        return record
+        return record if any(x is not None for x in record.values()) else given(None)
 
     def judge(self, record: Any, data: Data) -> Verdict:
         """Judge each step and report on all of them."""
         if not isinstance(record, dict):
             raise UnusableError("Expected the steps by name.")
         verdicts = {name: self._step(name, record.get(name), data) for name in self.steps}
+        if not any(x.usable for x in verdicts.values()):
+            said = [f"{name}: {x.message}" for name, x in verdicts.items() if not x.missing]
+            raise UnusableError("\n".join(said) or "There is no answer to any step.")
         score = sum(x.score for x in verdicts.values()) / len(verdicts)
         if all(x.right for x in verdicts.values()):
             because = [f"{name}: {x.message}" for name, x in verdicts.items() if x.message != "Right."]

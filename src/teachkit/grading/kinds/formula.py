@@ -24,7 +24,7 @@ class Expression(Kind):
     Args:
         value: The expected formula, or a function of the student's data that returns it.
         variables: Each variable with its domain: an interval ``(low, high)``, or a range or list of values.
-        rtol: The share by which the values may differ, of the largest value near by.
+        rtol: The share by which each value may differ.
 
     >>> kind = Expression(value="exp(-x)", variables={"x": (-2, 2)})
     >>> kind.judge("1/exp(x)", {}).right
@@ -70,9 +70,12 @@ class Expression(Kind):
 
     def _same(self, a: np.ndarray, b: np.ndarray) -> bool:
         """Whether ``a`` is finite and agrees wherever ``b`` is finite."""
-        where = np.isfinite(b)
-        scale = np.maximum(np.abs(b[where]), 1e-9 * np.abs(b[where]).max())
-        return bool((np.abs(a[where] - b[where]) <= self.rtol * scale).all())
+        return bool(self._close(a, b)[np.isfinite(b)].all())
+
+    def _close(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        largest = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+        with np.errstate(invalid="ignore"):
+            return np.abs(a - b) <= self.rtol * np.maximum(np.abs(b), 1e-9 * largest) + 1e-13
 
     def _difference(self, text: str, value: str, values: np.ndarray, wanted: np.ndarray) -> str:
         if likeness := resemblance(values, wanted, self._same):
@@ -81,7 +84,7 @@ class Expression(Kind):
         if missing:
             return f"This can't be it: {' and '.join(missing)} must occur in the formula."
         undefined = np.isfinite(wanted) & ~np.isfinite(values)
-        at = int(np.argmax(undefined)) if undefined.any() else int(np.argmax(np.abs(values - wanted) > 0))
+        at = int(np.argmax(undefined if undefined.any() else ~self._close(values, wanted)))
         if undefined.any():
             return f"This formula is not defined everywhere in the domain, for example not at {self._at(at)}."
         return f"Not equal. At {self._at(at)} yours is {values[at]:.4g}. Work it out by hand at this point."
@@ -90,7 +93,7 @@ class Expression(Kind):
         return ", ".join(f"{name} = {points[index]:.3g}" for name, points in self._points().items())
 
     def secrets(self, data: Data) -> Iterator[str]:
-        """Yield the formula, if it is longer than a word."""
+        """Yield the formula without spaces."""
         yield expected(self.value, data).replace(" ", "")
 
 

@@ -6,6 +6,7 @@ import copy
 import inspect
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,8 @@ from teachkit.grading.kinds.compare import differences, report
 from teachkit.grading.plain import encode, plain
 from teachkit.grading.safely import KEEP, Outcome, call
 from teachkit.grading.verdict import MissingError, UnusableError, Verdict
+
+_NOT_RUN = "it was not run, since the time was over."
 
 Arguments = tuple[Any, ...]
 Case = Callable[[Draw, Data], Arguments]
@@ -47,7 +50,7 @@ class Function(Kind):
         reference: What computes the right results; it may be left out where properties say it all.
         holds: Properties of all results together. The points are lost where one fails.
         rtol: The share of the largest result by which results may differ.
-        seconds: How long one case may take; after one that takes longer no other is run.
+        seconds: How long all cases together may take.
 
     >>> kind = Function(cases={"one number": lambda draw, data: (draw.decimal(1, 2),)}, reference=lambda x: x**2)
     >>> kind.judge(kind.record(lambda x: x * x, {}), {}).right
@@ -71,25 +74,27 @@ class Function(Kind):
             raise MissingError("There is no function yet.")
         if not callable(answer):
             raise UnusableError(f"Expected a function, got {type(answer).__name__}. Give its name, without brackets.")
+        if inspect.iscoroutinefunction(answer):
+            raise UnusableError("This is an async function: leave out the word async.")
+        until = time.monotonic() + self.seconds
         results: dict[str, Any] = {}
-        endless = False
         for name, arguments in self.arguments(data).items():
-            not_run = _result(Outcome(problem="it was not run."))
-            results[name] = not_run if endless else self._run(answer, arguments, self.seconds)
-            endless = endless or "had not ended" in results[name].get("problem", "")
+            left = until - time.monotonic()
+            results[name] = _result(self._run(answer, arguments, left) if left > 0 else Outcome(problem=_NOT_RUN))
         if all(x.get("value", 0) is None and not x.get("problem") for x in results.values()):
             raise MissingError("The function returns None: it is not written yet, or the return is missing.")
         printed = "".join(x.pop("printed") for x in results.values())[:KEEP]
         characters = sum(x.pop("characters") for x in results.values())
         return {"source": _source(answer), "results": results, "printed": printed, "characters": characters}
 
-    def _run(self, answer: Callable[..., Any], arguments: Arguments, seconds: float) -> dict[str, Any]:
-        kept = copy.deepcopy(arguments)
-        outcome = call(answer, arguments, seconds)
-        changed = [i for i, (a, b) in enumerate(zip(arguments, kept, strict=True), 1) if not _equal(a, b)]
+    def _run(self, answer: Callable[..., Any], arguments: Arguments, seconds: float) -> Outcome:
+        """Call a function on copies, since cases may share their arguments with the library."""
+        copies = copy.deepcopy(arguments)
+        outcome = call(answer, copies, seconds)
+        changed = [i for i, (a, b) in enumerate(zip(arguments, copies, strict=True), 1) if not _equal(a, b)]
         if changed:
             outcome.problem = f"it changes its argument number {changed[0]} in place; work on a copy."
-        return _result(outcome)
+        return outcome
 
     def judge(self, record: Any, data: Data) -> Verdict:
         """Compare the results with the reference's, then with those of the wrong functions."""
@@ -105,7 +110,9 @@ class Function(Kind):
         if not any(text for parts in said.values() for text in parts):
             return self._properties(arguments, results)
         right = [np.mean([not text for text in parts]) for parts in said.values()]
-        share = min(float(np.mean(right)), 0.99) if self.reference else 0.0
+        values = [results[name].get("value") for name in self.cases]
+        broken = not all(_true(x.test, list(arguments.values()), values) for x in self.holds)
+        share = 0.0 if broken or not self.reference else min(float(np.mean(right)), 0.99)
         named = self._named(arguments, results)
         if named:
             return Verdict(max(named.credit, share), named.message)
@@ -133,7 +140,7 @@ class Function(Kind):
     def _is(self, wrong: Callable[..., Any], arguments: dict[str, Arguments], results: dict[str, Any]) -> bool:
         """Whether the results are those of a wrong function: its values, or its problem."""
         for name in self.cases:
-            theirs = self._run(wrong, copy.deepcopy(arguments[name]), self.seconds)
+            theirs = _result(self._run(wrong, arguments[name], self.seconds))
             problem = _problem(theirs)
             if problem != _problem(results[name]):
                 return False
@@ -178,11 +185,15 @@ def _printing(record: dict[str, Any], right: bool) -> str:
 
 
 def _equal(a: Any, b: Any) -> bool:
+    """Whether an argument is as it was; what is no data, such as a function, can't be compared and counts as such."""
     if isinstance(a, np.ndarray):
-        return a.shape == b.shape and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+        same = isinstance(b, np.ndarray) and a.shape == b.shape and a.dtype == b.dtype
+        return same and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
     if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(_equal, a, b))
-    return bool(a == b) if isinstance(a, int | float | str) else True
+        return type(a) is type(b) and len(a) == len(b) and all(map(_equal, a, b))
+    if isinstance(a, dict):
+        return type(b) is dict and a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    return type(a) is type(b) and a == b if isinstance(a, int | float | str) else True
 
 
 def _true(test: Callable[..., bool], arguments: list[Arguments], values: list[Any]) -> bool:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from teachkit.grading.expression import Formula
+from teachkit.grading.expression import LONGEST, Formula
 from teachkit.grading.kinds.base import Data, Kind, close, expected
 from teachkit.grading.kinds.resemble import resemblance
 from teachkit.grading.verdict import UnusableError, Verdict
 
-_UNIT = re.compile(r"(?P<number>.*?[\d.)\s])\s*(?P<unit>(?!e[+-]?\d|e\b|pi\b)[A-Za-z%°][\w/%°]*)", re.DOTALL)
+_UNIT = re.compile(r"(?P<number>.*?[\d.)\s])\s*(?P<unit>(?![eE][+-]?\d|e\b|pi\b)[A-Za-z%°][\w/%°]*)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,12 @@ class Number(Kind):
     atol: float = 1e-12
     unit: str = ""
     units: Mapping[str, float] = field(default_factory=dict)
+
+    def record(self, answer: Any, data: Data) -> Any:
+        """Return the number, or its text if that has a unit."""
+        out = super().record(answer, data)
+        has_unit = isinstance(out, str) and len(out) <= LONGEST and _UNIT.fullmatch(out.strip())
+        return out if has_unit else self._number(out)
 
     def judge(self, record: Any, data: Data) -> Verdict:
         """Compare with the expected number, then with the wrong ones."""
@@ -66,10 +72,12 @@ class Number(Kind):
 
     def _number(self, record: Any) -> float:
         out = self._read(record) if isinstance(record, str) else record
-        if isinstance(out, list | np.ndarray):
-            if np.size(out) != 1:
-                raise UnusableError("Expected one number, got several.")
-            return self._number(np.asarray(out).item())
+        if isinstance(out, np.ndarray):
+            out = out.ravel().tolist()
+        if isinstance(out, list):
+            if len(out) != 1:
+                raise UnusableError(f"Expected one number, got {len(out)} entries.")
+            return self._number(out[0])
         if isinstance(out, bool) or not isinstance(out, int | float):
             raise UnusableError(f"Expected a number, got {type(out).__name__}.")
         if math.isnan(out):
@@ -81,6 +89,8 @@ class Number(Kind):
         return float(out)
 
     def _read(self, text: str) -> float:
+        if len(text) > LONGEST:
+            raise UnusableError(f"This formula has {len(text):,} characters; at most {LONGEST} are read.")
         match = _UNIT.fullmatch(text.strip())
         known = {self.unit: 1.0, **self.units}
         if match is None:
