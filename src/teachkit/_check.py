@@ -81,6 +81,20 @@ def shaped(name: str, x: ArrayLike, shape: tuple[int | None, ...]) -> np.ndarray
     return _finite(name, out)
 
 
+def array(name: str, x: ArrayLike) -> np.ndarray:
+    """Return ``x`` as a finite float64 array of any shape, a single number included, that is not empty.
+
+    >>> array("y0", [])
+    Traceback (most recent call last):
+    ...
+    ValueError: y0: expected at least one number, got shape (0,)
+    """
+    out = floats(name, x)
+    if out.size == 0:
+        raise ValueError(f"{name}: expected at least one number, got shape {out.shape}")
+    return _finite(name, out)
+
+
 def positive(name: str, value: float) -> float:
     """Return ``value`` as a float if it is finite and above zero.
 
