@@ -95,6 +95,22 @@ def array(name: str, x: ArrayLike) -> np.ndarray:
     return _finite(name, out)
 
 
+def probabilities(name: str, p: ArrayLike, size: int | None = None) -> np.ndarray:
+    """Return ``p`` as a float64 vector of numbers from 0 to 1 with sum 1 (up to 1e-9), of ``size`` entries if given.
+
+    >>> probabilities("weights", [0.5, 0.6])
+    Traceback (most recent call last):
+    ...
+    ValueError: weights: expected non-negative numbers with sum 1, got sum 1.1
+    """
+    out = vector(name, p, None if size is None else (size,))
+    if (out < 0).any():
+        raise ValueError(f"{name}: expected non-negative numbers with sum 1, got {out.min()}")
+    if not abs(out.sum() - 1) <= 1e-9:
+        raise ValueError(f"{name}: expected non-negative numbers with sum 1, got sum {out.sum():.10g}")
+    return out
+
+
 def positive(name: str, value: float) -> float:
     """Return ``value`` as a float if it is finite and above zero.
 
