@@ -126,6 +126,25 @@ def test_array_takes_any_shape_but_the_empty_one(x, message):
 
 
 @pytest.mark.parametrize(
+    ("p", "message"),
+    [
+        ([0.5, 0.6], "p: expected non-negative numbers with sum 1, got sum 1.1"),
+        ([1.5, -0.5], "p: expected non-negative numbers with sum 1, got -0.5"),
+        ([1.0 + 1e-8], "got sum 1.00000001"),
+        ([0.5, np.nan], "p: expected finite numbers"),
+        ([], "p: expected a vector of at least 1 entries"),
+        ([[0.5, 0.5]], r"got shape \(1, 2\)"),
+    ],
+)
+def test_probabilities_says_what_is_wrong(p, message):
+    with pytest.raises(ValueError, match=message):
+        _check.probabilities("p", p)
+    with pytest.raises(ValueError, match="p: expected a vector of 3 entries"):
+        _check.probabilities("p", [0.5, 0.5], 3)
+    assert _check.probabilities("p", [0.0, 1.0 - 1e-10])[1] == 1.0 - 1e-10
+
+
+@pytest.mark.parametrize(
     ("items", "message"),
     [
         ([], "layers: expected at least one str, got none"),

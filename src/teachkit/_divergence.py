@@ -11,7 +11,7 @@ def kl_terms(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
         p, q, gap = np.exp(log_p), np.exp(log_q), log_p - log_q
         near = p * (gap + np.expm1(-gap))  # loses no digits where p and q are close
         far = np.where(p > 0, p * gap - p, 0.0) + q
-    return np.where(q == 0, np.where(log_q == -np.inf, 0.0, far), np.where(np.abs(gap) < 1, near, far))
+    return np.where(log_q == -np.inf, 0.0, np.where(np.abs(gap) < 1, near, far))
 
 
 def js_terms(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:

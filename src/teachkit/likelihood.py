@@ -115,9 +115,10 @@ def gaussian_ascent(x: ArrayLike, mu: float, sigma: float, step: float, steps: i
     theta = np.array([_check.number("mu", mu), np.log(_check.positive("sigma", sigma))])
     step, steps = _check.positive("step", step), _check.count("steps", steps, low=0)
     for k in range(steps + 1):
-        mu, sigma = float(theta[0]), float(np.exp(min(theta[1], 710.0)))
-        if not (np.isfinite(theta).all() and 0 < sigma < np.inf):
-            raise FloatingPointError(f"step: {step} is too large, the numbers overflow after {k} steps")
+        with np.errstate(over="ignore"):
+            mu, sigma = float(theta[0]), float(np.exp(theta[1]))
+        if not (np.isfinite(mu) and 0 < sigma < np.inf):
+            raise FloatingPointError(f"step: {step:g} is too large, the numbers overflow after {k} steps")
         yield Ascent(mu, sigma, float(gaussian_log_likelihood(x, mu, sigma)))
         with np.errstate(over="ignore"):
             theta = theta + step * gaussian_gradient(x, mu, sigma) / n
