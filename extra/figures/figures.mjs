@@ -8,6 +8,7 @@ import { html } from "./plane.mjs";
 
 const FIGURES = {
   pushforward: () => import("./pushforward.mjs"),
+  parallelogram: () => import("./parallelogram.mjs"),
   coupling: () => import("./coupling.mjs"),
   newton: () => import("./newton.mjs"),
   frames: () => import("./frames.mjs"),

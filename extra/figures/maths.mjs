@@ -20,6 +20,17 @@ export const MAPS = {
   },
 };
 
+/** Maps with their Jacobian matrices, rows first. */
+export const LOCAL_MAPS = {
+  wave: {
+    f: ([u, v]) => [u * u + v, sin(u * v)],
+    matrix: ([u, v]) => [[2 * u, 1], [v * cos(u * v), u * cos(u * v)]],
+  },
+  swap: { f: ([u, v]) => [u + v, 2 * u], matrix: () => [[1, 1], [2, 0]] },
+  stretch: { f: ([u, v]) => [2 * u + v, u + 3 * v], matrix: () => [[2, 1], [1, 3]] },
+  turn: { f: ([u, v]) => [u * u - v * v, 2 * u * v], matrix: ([u, v]) => [[2 * u, -2 * v], [2 * v, 2 * u]] },
+};
+
 /** Density of the standard normal law on the plane. */
 export const normal = ([u, v]) => exp(-(u * u + v * v) / 2) / (2 * PI);
 
@@ -40,6 +51,12 @@ export function polygonArea(points) {
     const [r, s] = points[(i + 1) % points.length];
     return sum + ((p - u0) * (s - v0) - (r - u0) * (q - v0)) / 2;
   }, 0);
+}
+
+/** Signed area of the image of the square with this lower left corner, over its own area. */
+export function signedRatio(name, corner, side) {
+  const border = cellBoundary(corner.map((value) => value + side / 2), side, 256);
+  return polygonArea(border.map(LOCAL_MAPS[name].f)) / (side * side);
 }
 
 /** True when the cell has points on both sides of the line z2 = 0. */

@@ -11,6 +11,7 @@ from teachkit.widgets import _newton, _pushforward
 
 PLACES = {
     "pushforward": "chapters/change_of_variables.html",
+    "parallelogram": "chapters/jacobian.html",
     "coupling": "chapters/coupling.html",
     "newton": "chapters/newton.html",
     "frames": "chapters/flows.html",
@@ -79,7 +80,9 @@ def test_reset_restores_the_start(figure, name):
     assert snapshot(host) == start
 
 
-@pytest.mark.parametrize(("name", "small", "big"), [("pushforward", 0.05, 0.25), ("newton", 0.5, 2.5)])
+@pytest.mark.parametrize(
+    ("name", "small", "big"), [("pushforward", 0.05, 0.25), ("parallelogram", 0.05, 0.25), ("newton", 0.5, 2.5)]
+)
 def test_point_moves_by_arrow_keys_and_further_with_shift(figure, name, small, big):
     host = figure(name)
     knob, slider = host.get_by_role("slider", name="Arrow keys"), host.locator("input[type=range]").first
