@@ -11,6 +11,7 @@ const FIGURES = {
   parallelogram: () => import("./parallelogram.mjs"),
   coupling: () => import("./coupling.mjs"),
   newton: () => import("./newton.mjs"),
+  ode: () => import("./ode.mjs"),
   frames: () => import("./frames.mjs"),
 };
 

@@ -111,6 +111,20 @@ def probabilities(name: str, p: ArrayLike, size: int | None = None) -> np.ndarra
     return out
 
 
+def returned(name: str, value: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """Return ``value``, which the function ``name`` gave, as a float64 array if it has this shape; NaN may be in it.
+
+    >>> returned("f", [1.0], (2,))
+    Traceback (most recent call last):
+    ...
+    ValueError: f: expected to return shape (2,), got (1,)
+    """
+    out = floats(name, value)
+    if out.shape != shape:
+        raise ValueError(f"{name}: expected to return shape {shape}, got {out.shape}")
+    return out
+
+
 def positive(name: str, value: float) -> float:
     """Return ``value`` as a float if it is finite and above zero.
 

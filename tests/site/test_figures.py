@@ -14,6 +14,7 @@ PLACES = {
     "parallelogram": "chapters/jacobian.html",
     "coupling": "chapters/coupling.html",
     "newton": "chapters/newton.html",
+    "ode": "chapters/ode.html",
     "frames": "chapters/flows.html",
 }
 RNG = np.random.default_rng(0)
@@ -46,7 +47,7 @@ def described(host):
 def test_every_control_has_a_visible_label_and_changes_the_figure(figure, name, width, theme):
     host = figure(name, width=width, theme=theme)
     controls = host.locator(".tk-control :is(input, select)")
-    assert controls.count() == (5 if name == "coupling" else 1 if name == "frames" else 4)
+    assert controls.count() == {"coupling": 5, "frames": 1, "ode": 2}.get(name, 4)
     for control in controls.all():
         assert host.locator(f"label[for={control.get_attribute('id')}]").is_visible()
         before = snapshot(host)
