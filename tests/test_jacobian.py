@@ -218,6 +218,7 @@ def test_standard_deviation_at_the_edges_of_floats(scale):
     assert hutchinson_std(np.zeros((2, 2))) == 0
 
 
+@pytest.mark.law("hutchinson-estimator")
 @pytest.mark.law("hutchinson-variance")
 def test_trace_of_a_jacobian_from_its_products_alone(rng):
     z, M = rng.standard_normal(30), rng.standard_normal((30, 30)) / 30
