@@ -25,10 +25,12 @@ def test_signed_area_tends_to_the_determinant(name, rng):
 
 
 @pytest.mark.parametrize("name", MAPS)
-def test_views_are_as_wide_as_high_and_show_the_first_patch(name):
-    (left, right), (bottom, top) = MAPS[name].x, MAPS[name].y
-    assert right - left == top - bottom  # or areas could not be compared by eye
-    x = MAPS[name].f(np.array([[1.0, 1.0], [1.5, 1.0], [1.0, 1.5], [1.5, 1.5]]))
+def test_both_pictures_have_one_scale_and_show_the_first_patch(name):
+    before, after = widgets.draw_parallelogram(name, 0.75, -0.5, 0.5).axes
+    assert np.ptp(before.get_xlim()) == np.ptp(before.get_ylim()) == pytest.approx(np.ptp(after.get_xlim()))
+    assert np.ptp(after.get_xlim()) == pytest.approx(np.ptp(after.get_ylim()))
+    x = MAPS[name].f(np.array([[0.75, -0.5], [1.25, -0.5], [0.75, 0.0], [1.25, 0.0]]))
+    (left, right), (bottom, top) = after.get_xlim(), after.get_ylim()
     assert ((x > [left, bottom]) & (x < [right, top])).all()
 
 

@@ -4,37 +4,35 @@ import { LOCAL_MAPS, cellBoundary, signedRatio } from "./maths.mjs";
 import { Panel } from "./panel.mjs";
 import { Plane, html, show, svg } from "./plane.mjs";
 
-const LINES = Array.from({ length: 17 }, (_, i) => -2 + i / 4);
-const FINE = Array.from({ length: 101 }, (_, i) => -2 + i / 25);
+const LINES = Array.from({ length: 9 }, (_, i) => -1 + i / 4);
+const FINE = Array.from({ length: 101 }, (_, i) => -1 + i / 50);
 
-/** @param {HTMLElement} stage @param {object} data views, labels and controls from Python */
+/** @param {HTMLElement} stage @param {object} data half the width of the pictures, and controls from Python */
 export default function build(stage, data) {
+  const around = (middle) => [middle - data.view, middle + data.view];
   const row = html(stage, "div", { className: "tk-planes" });
-  const before = new Plane(row, { title: "Before: z", x: [-2.3, 2.3], y: [-2.3, 2.3], xLabel: "z₁", yLabel: "z₂" });
-  const after = new Plane(row, { title: "After: x = f(z)", x: [-1, 1], y: [-1, 1], xLabel: "x₁", yLabel: "x₂" });
+  const before = new Plane(row, { title: "Before: z", x: around(0), y: around(0), xLabel: "z₁", yLabel: "z₂" });
+  const after = new Plane(row, { title: "After: x = f(z)", x: around(0), y: around(0), xLabel: "x₁", yLabel: "x₂" });
   const panel = new Panel(stage, data.controls, draw);
   const place = before.handle({
     label: "Corner of the square", hint: "Arrow keys move it, with Shift further", step: 0.05,
     move: ([z1, z2]) => panel.set({ z1, z2 }),
   });
   panel.presets(data.presets);
-  let shown = null;
 
   function draw(values) {
     const square = measure(values);
-    const map = data.maps[values.map];
-    if (shown !== values.map) {
-      after.setView(map.x, map.y);
-      drawGrid(before, (z) => z);
-      drawGrid(after, LOCAL_MAPS[values.map].f);
-    }
-    shown = values.map;
+    const { f } = LOCAL_MAPS[values.map];
+    const [u, v] = f(square.corner);
+    after.setView(around(u), around(v)); // it follows the image of the corner, at the scale of the left picture
+    drawGrid(before, square.corner, (z) => z);
+    drawGrid(after, square.corner, f);
     drawSquare(before, square, (z) => z, [[1, 0], [0, 1]]);
-    drawSquare(after, square, LOCAL_MAPS[values.map].f, square.matrix);
+    drawSquare(after, square, f, square.matrix);
     place(square.corner);
     panel.say(sentence(square));
-    before.describe(`Grid before the map, with a square of side ${show(square.side)} whose lower left corner is at (${coordinates(square.corner)}).`);
-    after.describe(`Image of the grid and of the square under the map: ${map.label}. The corner lands at (${coordinates(LOCAL_MAPS[values.map].f(square.corner))}).`);
+    before.describe(`A small grid before the map, with a square of side ${show(square.side)} whose lower left corner is at (${coordinates(square.corner)}).`);
+    after.describe(`Image of the grid and of the square, with the parallelogram of the Jacobian. The corner lands at (${coordinates([u, v])}).`);
   }
 
   panel.draw();
@@ -50,11 +48,11 @@ export function measure({ map, z1, z2, side }) {
   return { map, corner, side, matrix, det: a * d - b * c, ratio: signedRatio(map, corner, side) };
 }
 
-function drawGrid(plane, f) {
+function drawGrid(plane, [u, v], f) {
   const group = plane.layer("lines");
   for (const line of LINES) {
-    svg(group, "path", { d: plane.path(FINE.map((t) => f([line, t])), false) });
-    svg(group, "path", { d: plane.path(FINE.map((t) => f([t, line])), false) });
+    svg(group, "path", { d: plane.path(FINE.map((t) => f([u + line, v + t])), false) });
+    svg(group, "path", { d: plane.path(FINE.map((t) => f([u + t, v + line])), false) });
   }
 }
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REACH = 1.75  # the corner stays in [-REACH, REACH]^2
+VIEW = 2.3  # half the width of both pictures, so that areas can be compared by eye
 
 
 class LocalMap(NamedTuple):
@@ -25,15 +26,11 @@ class LocalMap(NamedTuple):
         label: its formula, for readers.
         f: z [n, 2] -> x [n, 2].
         matrix: (z1, z2) -> its Jacobian, [2, 2].
-        x: horizontal range of the picture.
-        y: vertical range of the picture, as long as the horizontal one.
     """
 
     label: str
     f: Map
     matrix: Callable[[float, float], np.ndarray]
-    x: tuple[float, float]
-    y: tuple[float, float]
 
 
 MAPS = {
@@ -41,29 +38,21 @@ MAPS = {
         "the running example: (z₁² + z₂, sin z₁z₂)",
         lambda z: np.stack([z[:, 0] ** 2 + z[:, 1], np.sin(z[:, 0] * z[:, 1])], 1),
         lambda u, v: np.array([[2 * u, 1], [v * np.cos(u * v), u * np.cos(u * v)]]),
-        x=(-2.5, 5.5),
-        y=(-4, 4),
     ),
     "swap": LocalMap(
         "linear, mirrored: (z₁ + z₂, 2 z₁)",
         lambda z: np.stack([z[:, 0] + z[:, 1], 2 * z[:, 0]], 1),
         lambda u, v: np.array([[1.0, 1.0], [2.0, 0.0]]),
-        x=(-5, 5),
-        y=(-5, 5),
     ),
     "stretch": LocalMap(
         "linear, stretched: (2 z₁ + z₂, z₁ + 3 z₂)",
         lambda z: np.stack([2 * z[:, 0] + z[:, 1], z[:, 0] + 3 * z[:, 1]], 1),
         lambda u, v: np.array([[2.0, 1.0], [1.0, 3.0]]),
-        x=(-8, 8),
-        y=(-8, 8),
     ),
     "turn": LocalMap(
         "turned and scaled: (z₁² − z₂², 2 z₁z₂)",
         lambda z: np.stack([z[:, 0] ** 2 - z[:, 1] ** 2, 2 * z[:, 0] * z[:, 1]], 1),
         lambda u, v: np.array([[2 * u, -2 * v], [2 * v, 2 * u]]),
-        x=(-5, 5),
-        y=(-5, 5),
     ),
 }
 PRESETS = {
@@ -73,7 +62,7 @@ PRESETS = {
 }
 
 
-def parallelogram(map: str = "wave", z1: float = 1.0, z2: float = 1.0, side: float = 0.5) -> Any:
+def parallelogram(map: str = "wave", z1: float = 0.75, z2: float = -0.5, side: float = 0.5) -> Any:
     """Return the figure of a square, its image and the parallelogram of J, statement `local-volume-scale`.
 
     The reader moves the square's corner; the figure compares the area of the image, with its sign, with det J there.
@@ -105,14 +94,14 @@ def parallelogram(map: str = "wave", z1: float = 1.0, z2: float = 1.0, side: flo
         Plot(
             name="parallelogram",
             label="A square, its image, and the parallelogram of the Jacobian",
-            alt="Left: a grid with one marked square; its lower edge is drawn solid, its left edge dashed. Right: the "
-            f"image of the grid under the map, {MAPS[map].label}. The square has become a curved patch; the "
-            "parallelogram spanned by the two columns of the Jacobian touches it at one corner.",
+            alt="Left: a small grid with one marked square, its lower edge drawn solid, its left edge dashed. Right, "
+            f"at the same scale: their image under the map, {MAPS[map].label}. The square has become a curved patch, "
+            "and over it lies the parallelogram whose edges are the columns of the Jacobian times the side.",
             note="With JavaScript you can choose the map, move and shrink the square, and compare the area of its "
             "image with det J.",
             controls=controls,
             draw=draw_parallelogram,
-            data=lambda: {"maps": {k: {"label": m.label, "x": m.x, "y": m.y} for k, m in MAPS.items()}},
+            data=lambda: {"view": VIEW},
             presets=PRESETS,
         )
     )
@@ -122,7 +111,7 @@ def draw_parallelogram(map: str, z1: float, z2: float, side: float) -> Figure:
     """Return the static picture: the square (left), its image and the parallelogram of J (right).
 
     >>> draw_parallelogram("swap", 1.0, 1.0, 0.5).axes[1].get_xlabel()
-    'signed area of the image / area of the square = -2.0000'
+    'signed area, image / square = -2.0000'
     """
     import matplotlib.pyplot as plt
 
@@ -132,17 +121,19 @@ def draw_parallelogram(map: str, z1: float, z2: float, side: float) -> Figure:
     J = chosen.matrix(z1, z2)
     _draw(left, lambda z: z, corner, corner, np.eye(2) * side, side)
     _draw(right, chosen.f, corner, chosen.f(corner[None])[0], J * side, side)
-    left.set(xlim=(-2.3, 2.3), ylim=(-2.3, 2.3))
-    right.set(xlim=chosen.x, ylim=chosen.y)
+    left.set(xlim=(-VIEW, VIEW), ylim=(-VIEW, VIEW))
+    u, v = chosen.f(corner[None])[0]
+    right.set(xlim=(u - VIEW, u + VIEW), ylim=(v - VIEW, v + VIEW))
     plots.title_each((left, right), ("before: z", "after: x = f(z)"))
     left.set_xlabel(f"det J at the corner = {np.linalg.det(J):.4f}")
-    right.set_xlabel(f"signed area of the image / area of the square = {signed_ratio(map, (z1, z2), side):.4f}")
+    right.set_xlabel(f"signed area, image / square = {signed_ratio(map, (z1, z2), side):.4f}")
     return figure
 
 
 def _draw(ax: Axes, f: Map, corner: np.ndarray, foot: np.ndarray, edges: np.ndarray, side: float) -> None:
     """Draw the grid and the square under f, and the parallelogram at ``foot`` with the columns of ``edges``."""
-    plots.warped_grid(ax, f, lines=17)
+    u, v = corner
+    plots.warped_grid(ax, f, (u - 1, u + 1, v - 1, v + 1), lines=9)
     plots.cell(ax, f, corner, side).set_alpha(0.4)
     first, second = edges.T
     far = np.stack([foot + first, foot + first + second, foot + second])
