@@ -15,6 +15,7 @@ from teachkit.newton_population import kl_to_banana
 from teachkit.widgets import _newton, _pushforward
 
 FIGURES = {
+    "likelihood": widgets.likelihood,
     "pushforward": widgets.pushforward,
     "parallelogram": widgets.parallelogram,
     "coupling": widgets.coupling,

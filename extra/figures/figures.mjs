@@ -7,6 +7,7 @@
 import { html } from "./plane.mjs";
 
 const FIGURES = {
+  likelihood: () => import("./likelihood.mjs"),
   pushforward: () => import("./pushforward.mjs"),
   parallelogram: () => import("./parallelogram.mjs"),
   coupling: () => import("./coupling.mjs"),

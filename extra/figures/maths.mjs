@@ -114,3 +114,48 @@ export function gridCells(half, n) {
     return { centre, boundary: cellBoundary(centre, side, 4) };
   });
 }
+
+/** Density at x of the normal law with mean mu and standard deviation sigma. */
+export const normalDensity = (x, { mu, sigma }) => exp(-(((x - mu) / sigma) ** 2) / 2) / (sigma * Math.sqrt(2 * PI));
+
+/** Log-likelihood in nats of the observations under a normal law. */
+export const logLikelihood = (x, { mu, sigma }) =>
+  x.reduce((sum, at) => sum - (((at - mu) / sigma) ** 2) / 2 - Math.log(sigma) - Math.log(2 * PI) / 2, 0);
+
+/** The likeliest normal law whose deviation is at least `least`; `spread` is the deviation of the observations. */
+export function bestNormal(x, least) {
+  const mu = x.reduce((sum, at) => sum + at, 0) / x.length;
+  const agree = x.every((at) => at === x[0]); // rounding would leave 1e-16
+  const spread = agree ? 0 : Math.sqrt(x.reduce((sum, at) => sum + (at - mu) ** 2, 0) / x.length);
+  return { mu, sigma: max(spread, least), spread };
+}
+
+/**
+ * The level curve of the log-likelihood `gap` nats below its largest value for sigma between low and high, as a
+ * closed polygon [mu, sigma]: at each sigma, (mu - m)^2 = 2 sigma^2 (gap / n + ...) - s^2.
+ */
+export function likelihoodLevel(x, gap, [low, high], n = 160) {
+  const best = bestNormal(x, low);
+  const level = logLikelihood(x, best) - gap;
+  const square = (sigma) => (2 * sigma * sigma * (logLikelihood(x, { mu: best.mu, sigma }) - level)) / x.length;
+  const [bottom, top] = [edge(square, best.sigma, low), edge(square, best.sigma, high)];
+  const right = Array.from({ length: n + 1 }, (_, i) => {
+    // Closer together at both ends, where the curve turns.
+    const sigma = bottom + ((top - bottom) * (1 - cos((PI * i) / n))) / 2;
+    return [Math.sqrt(max(0, square(sigma))), sigma];
+  });
+  const left = right.map(([away, sigma]) => [best.mu - away, sigma]).reverse();
+  return [...right.map(([away, sigma]) => [best.mu + away, sigma]), ...left];
+}
+
+/** Where f, which is positive at `inside`, becomes negative on the way to `end`; `end` if it does not. */
+function edge(f, inside, end) {
+  if (f(end) >= 0) return end;
+  let [yes, no] = [inside, end];
+  for (let i = 0; i < 60; i++) {
+    const middle = (yes + no) / 2;
+    if (f(middle) >= 0) yes = middle;
+    else no = middle;
+  }
+  return yes;
+}

@@ -10,6 +10,7 @@ from teachkit.newton_population import kl_to_banana
 from teachkit.widgets import _newton, _pushforward
 
 PLACES = {
+    "likelihood": "chapters/likelihood.html",
     "pushforward": "chapters/change_of_variables.html",
     "parallelogram": "chapters/jacobian.html",
     "coupling": "chapters/coupling.html",
@@ -47,7 +48,7 @@ def described(host):
 def test_every_control_has_a_visible_label_and_changes_the_figure(figure, name, width, theme):
     host = figure(name, width=width, theme=theme)
     controls = host.locator(".tk-control :is(input, select)")
-    assert controls.count() == {"coupling": 5, "frames": 1, "ode": 2}.get(name, 4)
+    assert controls.count() == {"likelihood": 7, "coupling": 5, "frames": 1, "ode": 2}.get(name, 4)
     for control in controls.all():
         assert host.locator(f"label[for={control.get_attribute('id')}]").is_visible()
         before = snapshot(host)
