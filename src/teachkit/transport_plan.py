@@ -171,7 +171,8 @@ def witness(
     """
     cost = cost_matrix(x, y)
     y = _check.points("y", y)
-    a, b = (np.full(n, 1 / n) if w is None else w for w, n in zip((a, b), cost.shape, strict=True))
+    weights = zip("ab", (a, b), cost.shape, strict=True)
+    a, b = (np.full(n, 1 / n) if w is None else _check.probabilities(name, w, n) for name, w, n in weights)
     g = dual(a, b, cost)[1]
 
     def f(z: ArrayLike) -> np.ndarray:
