@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,13 +20,6 @@ _MIDDLE = [0.0, 0.209482141084727828012999174891714, 0.4179591836734693877551020
 _NODES, _KRONROD, _GAUSS = np.array([[-node, *weights] for node, *weights in _POSITIVE] + [_MIDDLE] + _POSITIVE[::-1]).T
 _PANELS, _MOST_PANELS, _LEVELS = 64, 20_000, 60
 _ROUNDING = 50 * np.finfo(float).eps
-
-
-class Integral(NamedTuple):
-    """The value of an integral, and an estimate of its error."""
-
-    value: float
-    error: float
 
 
 def integrate(

@@ -62,7 +62,7 @@ def gaussian_log_likelihood(x: ArrayLike, mu: ArrayLike, sigma: ArrayLike) -> np
         sigma: standard deviations, all above 0, of a shape that NumPy can combine with that of mu.
 
     Returns:
-        One value for each pair of mu and sigma: their combined shape.
+        One value for each pair of mu and sigma, in their combined shape.
 
     Raises:
         ValueError: if x is not a finite vector, or mu or sigma is not finite, sigma not above 0, or they do not fit.

@@ -6,16 +6,24 @@ A density comes as its logarithm, [n, 1] -> [n] in nats, such as the ``log_prob`
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from teachkit import _check
 from teachkit._divergence import js_terms, kl_terms
-from teachkit._quadrature import Integral, integrate
+from teachkit._quadrature import integrate
 
 LogDensity = Callable[[np.ndarray], np.ndarray]
 _LOST = 1e-3  # probability that an interval may leave out
 _UNSEEN = 1e-12  # probability that counts as none
+
+
+class Integral(NamedTuple):
+    """The value of an integral, and an estimate of its error."""
+
+    value: float
+    error: float
 
 
 def density_kl(log_p: LogDensity, log_q: LogDensity, low: float, high: float) -> Integral:
