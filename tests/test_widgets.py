@@ -21,6 +21,7 @@ FIGURES = {
     "coupling": widgets.coupling,
     "newton": widgets.newton,
     "ode": widgets.ode,
+    "transport": widgets.transport,
 }
 THETAS = [(0.5, 0, 0.2, 0, 0), (0, 0, 0, -0.1, 0), (0, 0, 0, 0, -0.1), (-0.7, 0.3, 1, -0.5, 0.3), (1, -1, -1, 1, -0.3)]
 

@@ -13,6 +13,7 @@ const FIGURES = {
   coupling: () => import("./coupling.mjs"),
   newton: () => import("./newton.mjs"),
   ode: () => import("./ode.mjs"),
+  transport: () => import("./transport.mjs"),
   frames: () => import("./frames.mjs"),
 };
 

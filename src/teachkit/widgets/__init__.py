@@ -11,6 +11,7 @@ from teachkit.widgets._newton import draw_newton, newton
 from teachkit.widgets._ode import draw_ode, ode
 from teachkit.widgets._parallelogram import draw_parallelogram, parallelogram
 from teachkit.widgets._pushforward import draw_pushforward, pushforward
+from teachkit.widgets._transport import draw_transport, transport
 
 __all__ = [
     "coupling",
@@ -20,10 +21,12 @@ __all__ = [
     "draw_ode",
     "draw_parallelogram",
     "draw_pushforward",
+    "draw_transport",
     "frames",
     "likelihood",
     "newton",
     "ode",
     "parallelogram",
     "pushforward",
+    "transport",
 ]
