@@ -46,7 +46,7 @@ function drawErrors(plane, { methods, counts, end }, chosen, k) {
     svg(group, "path", { d: plane.path(points, false) });
     for (const [u, v] of points) svg(group, "circle", { cx: plane.px(u), cy: plane.py(v), r: 2.5 });
     const [u, v] = points.at(-1);
-    svg(labels, "text", { x: plane.px(u), y: plane.py(v) - 8 }, label);
+    svg(labels, "text", { x: plane.px(u) + 8, y: plane.py(v) + 14 }, label);
     if (name === chosen) svg(picked, "circle", { cx: plane.px(points[k][0]), cy: plane.py(points[k][1]), r: 8, class: "tk-ring" });
   }
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RATE, START, END = 2.0, 3.0, 2.0
 COUNTS = tuple(2**k for k in range(11))
 SHOWN = 64  # points of a path that is drawn; with more steps some are left out
-VIEW = {"t": (0.0, END), "y": (-4.0, 4.0), "log_h": (-3.0, 0.5), "log_error": (-12.0, 2.0)}
+VIEW = {"t": (0.0, END), "y": (-4.0, 4.0), "log_h": (-3.0, 0.5), "log_error": (-13.0, 2.0)}
 METHODS: dict[str, tuple[str, Solver, int, str]] = {
     "euler": ("Euler", euler, 1, "orange"),
     "heun": ("Heun", heun, 2, "green"),
