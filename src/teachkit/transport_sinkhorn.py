@@ -45,8 +45,7 @@ class NotConvergedError(ArithmeticError):
     def __init__(self, last: Entropic, tol: float) -> None:
         self.last = last
         super().__init__(
-            f"Sinkhorn has not converged: after {last.iterations} iterations the residual is {last.residual:.2e}, "
-            f"not below tol = {tol:g}; raise max_iter, eps or tol"
+            f"Sinkhorn has not converged: residual {last.residual:.2e} after {last.iterations} iterations, above tol {tol:g}"
         )
 
 

@@ -44,8 +44,8 @@ def transport(p: str = "1", u: float = 0.5, v: float = 0.0) -> Any:
     """
     controls = (
         Choice("p", "Cost of a pair", COSTS, p),
-        Slider("u", "Targets to the right", -1.5, 1.5, 0.05, u),
-        Slider("v", "Targets upwards", -1.5, 1.5, 0.05, v),
+        Slider("u", "Targets right", -1.5, 1.5, 0.05, u),
+        Slider("v", "Targets up", -1.5, 1.5, 0.05, v),
     )
     return present(
         Plot(
