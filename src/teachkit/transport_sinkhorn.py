@@ -45,7 +45,8 @@ class NotConvergedError(ArithmeticError):
     def __init__(self, last: Entropic, tol: float) -> None:
         self.last = last
         super().__init__(
-            f"Sinkhorn has not converged: residual {last.residual:.2e} after {last.iterations} iterations, above tol {tol:g}"
+            f"Sinkhorn has not converged: residual {last.residual:.2e} after {last.iterations} iterations, "
+            f"above tol {tol:g}"
         )
 
 
