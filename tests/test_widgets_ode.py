@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from teachkit import widgets
-from teachkit.ode import observed_order
-from teachkit.widgets._ode import COUNTS, METHODS, VIEW, draw_ode, errors, exact, path, record
+from teachkit.ode import growth_factor, observed_order
+from teachkit.widgets._ode import COUNTS, LIMITS, METHODS, VIEW, draw_ode, errors, exact, path, record
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -30,6 +30,13 @@ def test_path_runs_from_start_to_end_and_is_as_wrong_as_the_figure_says(name, k)
 def test_euler_with_two_steps_jumps_and_with_one_leaves_the_picture():
     np.testing.assert_array_equal(path("euler", 2)[:, 1], [3, -3, 3])
     assert path("euler", 1)[1, 1] == -9 < VIEW["y"][0]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_numbers_grow_beyond_the_limit_and_leave_the_picture(name):
+    assert abs(growth_factor(METHODS[name][1], -LIMITS[name])) == pytest.approx(1, abs=1e-3)
+    sizes = [np.abs(path(name, n)[:, 1]).max() for n in COUNTS]
+    assert [size > VIEW["y"][1] for size in sizes] == [2 * 2 / n > LIMITS[name] for n in COUNTS]
 
 
 def test_all_errors_lie_in_the_picture():

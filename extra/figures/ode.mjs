@@ -53,15 +53,15 @@ function drawErrors(plane, { methods, counts, end }, chosen, k) {
 
 /** The readout: the error here, what half the step makes of it, and whether the steps are too long. */
 export function sentence({ methods, counts, end, rate }, method, k) {
-  const { label, order, errors } = methods[method];
+  const { label, order, limit, errors } = methods[method];
   const h = end / counts[k];
   const parts = [`${label} with h = ${plain(h)}: largest error ${plain(errors[k])}.`];
   if (k + 1 < counts.length) {
     const factor = errors[k] / errors[k + 1];
-    parts.push(`With half the step it is ${show(factor, 1)} times smaller; order ${order} tends to ${2 ** order}.`);
+    parts.push(`With half the step it is ${show(factor, 1)} times smaller; where steps are short, about ${2 ** order} times.`);
   }
-  if (method === "euler" && h * rate > 2) parts.push("Here h times 2 is above 2: the numbers grow.");
-  else if (method === "euler" && h * rate === 2) parts.push("Here h times 2 is 2: the numbers jump for ever.");
+  if (h * rate > limit) parts.push(`The numbers grow, because h times ${rate} is above ${limit}, and leave the picture.`);
+  else if (h * rate === limit) parts.push(`The numbers do not fall, because h times ${rate} is ${limit}.`);
   return parts.join(" ");
 }
 

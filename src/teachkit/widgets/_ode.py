@@ -23,6 +23,8 @@ METHODS: dict[str, tuple[str, Solver, int, str]] = {
     "heun": ("Heun", heun, 2, "green"),
     "rk4": ("RK4", rk4, 4, "blue"),
 }
+# |h lambda| at which the numbers stop falling, to three digits; those of euler and heun are exact
+LIMITS = {"euler": 2.0, "heun": 2.0, "rk4": 2.785}
 
 
 def ode(method: str = "euler", k: int = 3) -> Any:
@@ -139,6 +141,7 @@ def record() -> dict[str, Any]:
             name: {
                 "label": label,
                 "order": order,
+                "limit": LIMITS[name],
                 "paths": [path(name, steps).round(5).tolist() for steps in COUNTS],
                 "errors": [float(f"{error:.4g}") for error in errors(name)],
             }
