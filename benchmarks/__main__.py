@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import grading, newton
+from benchmarks import grading, newton, transport
 
-BENCHMARKS = {"newton": newton, "grading": grading}
+BENCHMARKS = {"newton": newton, "grading": grading, "transport": transport}
 ROOT = Path(__file__).parents[1]
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the benchmarks.")

@@ -79,7 +79,7 @@ def test_a_long_argument_is_not_printed_whole():
 
 
 @pytest.mark.parametrize("x", NO_ARRAYS, ids=reprlib.repr)
-@pytest.mark.parametrize("check", [_check.floats, _check.points, _check.vector, _check.matrix])
+@pytest.mark.parametrize("check", [_check.floats, _check.array, _check.points, _check.vector, _check.matrix])
 def test_what_holds_no_numbers_is_no_array(check, x):
     with pytest.raises(ValueError, match="x: expected an array of numbers, got"):
         check("x", x)
@@ -113,6 +113,35 @@ def test_symmetric_means_up_to_rounding_and_relative_to_the_size():
 def test_shaped_names_what_it_got(x, message):
     with pytest.raises(ValueError, match=message):
         _check.shaped("W", x, (None, 3))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"), [(np.zeros((2, 0)), r"at least one number, got shape \(2, 0\)"), ([1, np.inf], "finite numbers")]
+)
+def test_array_takes_any_shape_but_the_empty_one(x, message):
+    assert _check.array("y0", 3).shape == ()
+    assert _check.array("y0", [[[1]]]).shape == (1, 1, 1)
+    with pytest.raises(ValueError, match=f"y0: expected {message}"):
+        _check.array("y0", x)
+
+
+@pytest.mark.parametrize(
+    ("p", "message"),
+    [
+        ([0.5, 0.6], "p: expected non-negative numbers with sum 1, got sum 1.1"),
+        ([1.5, -0.5], "p: expected non-negative numbers with sum 1, got -0.5"),
+        ([1.0 + 1e-8], "got sum 1.00000001"),
+        ([0.5, np.nan], "p: expected finite numbers"),
+        ([], "p: expected a vector of at least 1 entries"),
+        ([[0.5, 0.5]], r"got shape \(1, 2\)"),
+    ],
+)
+def test_probabilities_says_what_is_wrong(p, message):
+    with pytest.raises(ValueError, match=message):
+        _check.probabilities("p", p)
+    with pytest.raises(ValueError, match="p: expected a vector of 3 entries"):
+        _check.probabilities("p", [0.5, 0.5], 3)
+    assert _check.probabilities("p", [0.0, 1.0 - 1e-10])[1] == 1.0 - 1e-10
 
 
 @pytest.mark.parametrize(

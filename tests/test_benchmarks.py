@@ -90,3 +90,27 @@ def test_the_checker_is_measured(root, tmp_path):
     assert metrics["s_import"]["n"] == 2
     assert metrics["answers"] > 100
     assert 0 < metrics["ms_check"]["median"] < metrics["ms_check_slowest"]
+
+
+def test_transport_is_measured_against_its_peers(root, tmp_path):
+    pytest.importorskip("ot")
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "transport", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "transport_bench/result.json").read_text())["metrics"]
+    for ratio, ours, theirs in (
+        ("w1_speedup_over_scipy", "ms_teachkit_w1", "ms_scipy_w1"),
+        ("sliced_speedup_over_pot", "ms_teachkit_sliced", "ms_pot_sliced"),
+    ):
+        assert metrics[ratio]["median"] == pytest.approx(metrics[theirs]["median"] / metrics[ours]["median"], rel=0.5)
+    assert metrics["stable_pot_sinkhorn_log"] == 1
+    assert metrics["sinkhorn_time_over_stable_pot"]["median"] < 1.2
+
+
+def test_peers_of_transport_must_agree():
+    from benchmarks.transport import _agree
+
+    _agree([1.0, 1.0 + 1e-9])
+    for other in (1.1, np.nan):
+        with pytest.raises(RuntimeError, match="the peers disagree"):
+            _agree([1.0, other])

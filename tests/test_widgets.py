@@ -14,7 +14,15 @@ from teachkit.newton import gradient, push
 from teachkit.newton_population import kl_to_banana
 from teachkit.widgets import _newton, _pushforward
 
-FIGURES = {"pushforward": widgets.pushforward, "coupling": widgets.coupling, "newton": widgets.newton}
+FIGURES = {
+    "likelihood": widgets.likelihood,
+    "pushforward": widgets.pushforward,
+    "parallelogram": widgets.parallelogram,
+    "coupling": widgets.coupling,
+    "newton": widgets.newton,
+    "ode": widgets.ode,
+    "transport": widgets.transport,
+}
 THETAS = [(0.5, 0, 0.2, 0, 0), (0, 0, 0, -0.1, 0), (0, 0, 0, 0, -0.1), (-0.7, 0.3, 1, -0.5, 0.3), (1, -1, -1, 1, -0.3)]
 
 

@@ -7,9 +7,13 @@
 import { html } from "./plane.mjs";
 
 const FIGURES = {
+  likelihood: () => import("./likelihood.mjs"),
   pushforward: () => import("./pushforward.mjs"),
+  parallelogram: () => import("./parallelogram.mjs"),
   coupling: () => import("./coupling.mjs"),
   newton: () => import("./newton.mjs"),
+  ode: () => import("./ode.mjs"),
+  transport: () => import("./transport.mjs"),
   frames: () => import("./frames.mjs"),
 };
 

@@ -20,6 +20,17 @@ export const MAPS = {
   },
 };
 
+/** Maps with their Jacobian matrices, rows first. */
+export const LOCAL_MAPS = {
+  wave: {
+    f: ([u, v]) => [u * u + v, sin(u * v)],
+    matrix: ([u, v]) => [[2 * u, 1], [v * cos(u * v), u * cos(u * v)]],
+  },
+  swap: { f: ([u, v]) => [u + v, 2 * u], matrix: () => [[1, 1], [2, 0]] },
+  stretch: { f: ([u, v]) => [2 * u + v, u + 3 * v], matrix: () => [[2, 1], [1, 3]] },
+  turn: { f: ([u, v]) => [u * u - v * v, 2 * u * v], matrix: ([u, v]) => [[2 * u, -2 * v], [2 * v, 2 * u]] },
+};
+
 /** Density of the standard normal law on the plane. */
 export const normal = ([u, v]) => exp(-(u * u + v * v) / 2) / (2 * PI);
 
@@ -40,6 +51,12 @@ export function polygonArea(points) {
     const [r, s] = points[(i + 1) % points.length];
     return sum + ((p - u0) * (s - v0) - (r - u0) * (q - v0)) / 2;
   }, 0);
+}
+
+/** Signed area of the image of the square with this lower left corner, over its own area. */
+export function signedRatio(name, corner, side) {
+  const border = cellBoundary(corner.map((value) => value + side / 2), side, 256);
+  return polygonArea(border.map(LOCAL_MAPS[name].f)) / (side * side);
 }
 
 /** True when the cell has points on both sides of the line z2 = 0. */
@@ -96,4 +113,49 @@ export function gridCells(half, n) {
     const centre = [-half + side * ((k % n) + 0.5), -half + side * (Math.floor(k / n) + 0.5)];
     return { centre, boundary: cellBoundary(centre, side, 4) };
   });
+}
+
+/** Density at x of the normal law with mean mu and standard deviation sigma. */
+export const normalDensity = (x, { mu, sigma }) => exp(-(((x - mu) / sigma) ** 2) / 2) / (sigma * Math.sqrt(2 * PI));
+
+/** Log-likelihood in nats of the observations under a normal law. */
+export const logLikelihood = (x, { mu, sigma }) =>
+  x.reduce((sum, at) => sum - (((at - mu) / sigma) ** 2) / 2 - Math.log(sigma) - Math.log(2 * PI) / 2, 0);
+
+/** The likeliest normal law whose deviation is at least `least`; `spread` is the deviation of the observations. */
+export function bestNormal(x, least) {
+  const mu = x.reduce((sum, at) => sum + at, 0) / x.length;
+  const agree = x.every((at) => at === x[0]); // rounding would leave 1e-16
+  const spread = agree ? 0 : Math.sqrt(x.reduce((sum, at) => sum + (at - mu) ** 2, 0) / x.length);
+  return { mu, sigma: max(spread, least), spread };
+}
+
+/**
+ * The level curve of the log-likelihood `gap` nats below its largest value for sigma between low and high, as a
+ * closed polygon [mu, sigma]: at each sigma, (mu - m)^2 = 2 sigma^2 (gap / n + ...) - s^2.
+ */
+export function likelihoodLevel(x, gap, [low, high], n = 160) {
+  const best = bestNormal(x, low);
+  const level = logLikelihood(x, best) - gap;
+  const square = (sigma) => (2 * sigma * sigma * (logLikelihood(x, { mu: best.mu, sigma }) - level)) / x.length;
+  const [bottom, top] = [edge(square, best.sigma, low), edge(square, best.sigma, high)];
+  const right = Array.from({ length: n + 1 }, (_, i) => {
+    // Closer together at both ends, where the curve turns.
+    const sigma = bottom + ((top - bottom) * (1 - cos((PI * i) / n))) / 2;
+    return [Math.sqrt(max(0, square(sigma))), sigma];
+  });
+  const left = right.map(([away, sigma]) => [best.mu - away, sigma]).reverse();
+  return [...right.map(([away, sigma]) => [best.mu + away, sigma]), ...left];
+}
+
+/** Where f, which is positive at `inside`, becomes negative on the way to `end`; `end` if it does not. */
+function edge(f, inside, end) {
+  if (f(end) >= 0) return end;
+  let [yes, no] = [inside, end];
+  for (let i = 0; i < 60; i++) {
+    const middle = (yes + no) / 2;
+    if (f(middle) >= 0) yes = middle;
+    else no = middle;
+  }
+  return yes;
 }

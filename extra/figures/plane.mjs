@@ -114,11 +114,11 @@ export class Plane {
    * Add a point that a pointer, a finger or the arrow keys can move. It is an HTML element over the picture,
    * because the parts of an element with the role "img" can't be reached by keyboard.
    *
-   * @param {{label: string, hint: string, step: number, move: (point: number[]) => void}} options
+   * @param {{label: string, hint: string, step: number, move: (point: number[]) => void, kind?: string}} options
    * @returns {(point: number[]) => void} places the handle
    */
-  handle({ label, hint, step, move }) {
-    const knob = html(this.frame, "div", { className: "tk-handle", tabIndex: 0, title: hint });
+  handle({ label, hint, step, move, kind = "" }) {
+    const knob = html(this.frame, "div", { className: `tk-handle ${kind}`.trim(), tabIndex: 0, title: hint });
     const attributes = { role: "slider", "aria-label": `${label}. ${hint}`, "aria-valuemin": this.x[0], "aria-valuemax": this.x[1] };
     for (const [key, value] of Object.entries(attributes)) knob.setAttribute(key, value);
     let at = [0, 0];

@@ -81,6 +81,50 @@ def shaped(name: str, x: ArrayLike, shape: tuple[int | None, ...]) -> np.ndarray
     return _finite(name, out)
 
 
+def array(name: str, x: ArrayLike) -> np.ndarray:
+    """Return ``x`` as a finite float64 array of any shape, a single number included, that is not empty.
+
+    >>> array("y0", [])
+    Traceback (most recent call last):
+    ...
+    ValueError: y0: expected at least one number, got shape (0,)
+    """
+    out = floats(name, x)
+    if out.size == 0:
+        raise ValueError(f"{name}: expected at least one number, got shape {out.shape}")
+    return _finite(name, out)
+
+
+def probabilities(name: str, p: ArrayLike, size: int | None = None) -> np.ndarray:
+    """Return ``p`` as a float64 vector of numbers from 0 to 1 with sum 1 (up to 1e-9), of ``size`` entries if given.
+
+    >>> probabilities("weights", [0.5, 0.6])
+    Traceback (most recent call last):
+    ...
+    ValueError: weights: expected non-negative numbers with sum 1, got sum 1.1
+    """
+    out = vector(name, p, None if size is None else (size,))
+    if (out < 0).any():
+        raise ValueError(f"{name}: expected non-negative numbers with sum 1, got {out.min()}")
+    if not abs(out.sum() - 1) <= 1e-9:
+        raise ValueError(f"{name}: expected non-negative numbers with sum 1, got sum {out.sum():.10g}")
+    return out
+
+
+def returned(name: str, value: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """Return ``value``, which the function ``name`` gave, as a float64 array if it has this shape; NaN may be in it.
+
+    >>> returned("f", [1.0], (2,))
+    Traceback (most recent call last):
+    ...
+    ValueError: f: expected to return shape (2,), got (1,)
+    """
+    out = floats(name, value)
+    if out.shape != shape:
+        raise ValueError(f"{name}: expected to return shape {shape}, got {out.shape}")
+    return out
+
+
 def positive(name: str, value: float) -> float:
     """Return ``value`` as a float if it is finite and above zero.
 

@@ -10,9 +10,13 @@ from teachkit.newton_population import kl_to_banana
 from teachkit.widgets import _newton, _pushforward
 
 PLACES = {
+    "likelihood": "chapters/likelihood.html",
     "pushforward": "chapters/change_of_variables.html",
+    "parallelogram": "chapters/jacobian.html",
     "coupling": "chapters/coupling.html",
     "newton": "chapters/newton.html",
+    "ode": "chapters/ode.html",
+    "transport": "chapters/transport.html",
     "frames": "chapters/flows.html",
 }
 RNG = np.random.default_rng(0)
@@ -45,7 +49,7 @@ def described(host):
 def test_every_control_has_a_visible_label_and_changes_the_figure(figure, name, width, theme):
     host = figure(name, width=width, theme=theme)
     controls = host.locator(".tk-control :is(input, select)")
-    assert controls.count() == (5 if name == "coupling" else 1 if name == "frames" else 4)
+    assert controls.count() == {"likelihood": 7, "coupling": 5, "frames": 1, "ode": 2, "transport": 3}.get(name, 4)
     for control in controls.all():
         assert host.locator(f"label[for={control.get_attribute('id')}]").is_visible()
         before = snapshot(host)
@@ -79,7 +83,9 @@ def test_reset_restores_the_start(figure, name):
     assert snapshot(host) == start
 
 
-@pytest.mark.parametrize(("name", "small", "big"), [("pushforward", 0.05, 0.25), ("newton", 0.5, 2.5)])
+@pytest.mark.parametrize(
+    ("name", "small", "big"), [("pushforward", 0.05, 0.25), ("parallelogram", 0.05, 0.25), ("newton", 0.5, 2.5)]
+)
 def test_point_moves_by_arrow_keys_and_further_with_shift(figure, name, small, big):
     host = figure(name)
     knob, slider = host.get_by_role("slider", name="Arrow keys"), host.locator("input[type=range]").first

@@ -86,11 +86,9 @@ class Mixture:
     def __init__(self, weights: ArrayLike, means: ArrayLike, stds: ArrayLike) -> None:
         self.means = _check.points("means", means)
         k, self.d = self.means.shape
-        self.weights = _check.vector("weights", weights, sizes=(k,))
+        self.weights = _check.probabilities("weights", weights, k)
         stds = _check.floats("stds", stds)
         self.stds = _check.vector("stds", np.full(k, stds) if stds.ndim == 0 else stds, sizes=(k,))
-        if (self.weights < 0).any() or abs(self.weights.sum() - 1) > 1e-9:
-            raise ValueError(f"weights: expected non-negative numbers with sum 1, got sum {self.weights.sum()}")
         if (self.stds <= 0).any():
             raise ValueError("stds: expected numbers above 0")
 

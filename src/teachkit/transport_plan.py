@@ -1,0 +1,218 @@
+"""Optimal transport between finitely many points: plan, potentials, assignment, witness (chapter `transport`).
+
+All of it is one linear programme and its dual. SciPy solves it (HiGHS), and is imported where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from teachkit import _check
+
+_TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+
+
+def cost_matrix(x: ArrayLike, y: ArrayLike, p: float = 1.0) -> np.ndarray:
+    """Return the costs |x_i - y_j|^p in the Euclidean norm, [n, m].
+
+    Args:
+        x: [n, d].
+        y: [m, d].
+        p: power, above 0.
+
+    Raises:
+        ValueError: if x or y is not a finite array of two axes, d differs, or p is not above 0.
+
+    >>> cost_matrix([[0.0, 0.0]], [[3.0, 4.0], [0.0, 1.0]])
+    array([[5., 1.]])
+    """
+    x, p = _check.points("x", x), _check.positive("p", p)
+    y = _check.points("y", y, x.shape[1])
+    scale = power_of_two(max(np.abs(x).max(), np.abs(y).max()))
+    # Column by column, from differences: |x|^2 - 2 x.y + |y|^2 would cancel for points close to each other.
+    squares = sum((u[:, None] / scale - v[None, :] / scale) ** 2 for u, v in zip(x.T, y.T, strict=True))
+    with np.errstate(over="ignore"):
+        return squares ** (p / 2) * np.float64(scale) ** p
+
+
+def power_of_two(top: float) -> float:
+    """Return the largest power of two up to ``top``, and 1 for 0: dividing by it is exact and avoids overflow.
+
+    >>> power_of_two(5.0), power_of_two(0.3), power_of_two(0.0)
+    (4.0, 0.25, 1.0)
+    """
+    return float(np.ldexp(1.0, np.frexp(top)[1] - 1)) if top > 0 else 1.0
+
+
+def assignment(cost: ArrayLike) -> tuple[np.ndarray, float]:
+    """Return the permutation s that minimises the mean of cost[i, s(i)], and that mean, statement `birkhoff`.
+
+    For weights 1/n on both sides it is the value of `plan`. SciPy solves it in O(n^3) operations.
+
+    Args:
+        cost: [n, n], any finite numbers.
+
+    Returns:
+        s [n] and the value, in the unit of the costs.
+
+    Raises:
+        ValueError: if the cost is not a finite square matrix.
+
+    >>> s, value = assignment([[1.0, 0.0], [0.0, 3.0]])
+    >>> s.tolist(), value
+    ([1, 0], 0.0)
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    cost = _check.matrix("cost", cost)
+    scale = power_of_two(np.abs(cost).max())
+    rows, s = linear_sum_assignment(cost / scale)
+    return s, float((cost[rows, s] / scale).mean() * scale)
+
+
+def plan(a: ArrayLike, b: ArrayLike, cost: ArrayLike) -> tuple[np.ndarray, float]:
+    """Return a plan of least cost: min sum P_ij cost_ij over P >= 0 with row sums a and column sums b.
+
+    Statement `transport-lp`. The plan is a vertex: at most n + m - 1 entries are not zero.
+
+    Args:
+        a: masses of the sources, [n], with sum 1.
+        b: masses of the targets, [m], with sum 1.
+        cost: [n, m], any finite numbers.
+
+    Returns:
+        P [n, m] and its cost.
+
+    Raises:
+        ValueError: if a mass is negative, the masses do not sum to 1, or the cost is not a finite [n, m].
+
+    >>> P, value = plan([0.5, 0.5], [0.25, 0.75], [[0.0, 1.0], [1.0, 0.0]])
+    >>> P.tolist(), value
+    ([[0.25, 0.25], [0.0, 0.5]], 0.25)
+    """
+    a, b, cost = masses_and_cost(a, b, cost)
+    scale = power_of_two(np.abs(cost).max())
+    P, _ = _solve(a, b, cost / scale)
+    return P, total_cost(P, cost)
+
+
+def dual(a: ArrayLike, b: ArrayLike, cost: ArrayLike) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return potentials of greatest value: max sum f_i a_i + sum g_j b_j over f_i + g_j <= cost_ij.
+
+    Statement `kantorovich-duality`. Whatever the solver returned, g and then f are recomputed as the largest that
+    the inequality allows, so it holds up to rounding and the value is a proven lower bound for every plan's cost.
+    The mean of f against a is made 0; only f + g matters.
+
+    Args:
+        a: masses of the sources, [n], with sum 1.
+        b: masses of the targets, [m], with sum 1.
+        cost: [n, m], any finite numbers.
+
+    Returns:
+        f [n], g [m] and the value, in the unit of the costs.
+
+    Raises:
+        ValueError: as ``plan``.
+
+    >>> f, g, value = dual([0.5, 0.5], [0.25, 0.75], [[0.0, 1.0], [1.0, 0.0]])
+    >>> (f[:, None] + g).tolist(), value
+    ([[0.0, 1.0], [-1.0, 0.0]], 0.25)
+    """
+    a, b, cost = masses_and_cost(a, b, cost)
+    scale = power_of_two(np.abs(cost).max())
+    _, f = _solve(a, b, cost / scale)
+    g = (cost / scale - f[:, None]).min(axis=0)
+    f = (cost / scale - g).min(axis=1)
+    shift = float(a @ f)
+    f, g = f - shift, g + shift
+    return f * scale, g * scale, float((a @ f + b @ g) * scale)
+
+
+def slack(f: ArrayLike, g: ArrayLike, cost: ArrayLike) -> np.ndarray:
+    """Return cost_ij - f_i - g_j, [n, m]: zero wherever an optimal plan moves mass, `complementary-slackness`.
+
+    Raises:
+        ValueError: if the cost is not a finite [n, m], or the potentials are not finite vectors that fit.
+
+    >>> slack([0.0, 0.0], [0.5], [[0.5], [2.0]])
+    array([[0. ],
+           [1.5]])
+    """
+    cost = _check.shaped("cost", cost, (None, None))
+    f, g = (_check.vector(name, w, (n,)) for name, w, n in zip("fg", (f, g), cost.shape, strict=True))
+    return cost - f[:, None] - g
+
+
+def witness(
+    x: ArrayLike, y: ArrayLike, a: ArrayLike | None = None, b: ArrayLike | None = None
+) -> Callable[[ArrayLike], np.ndarray]:
+    """Return a 1-Lipschitz function f with mean f(x) - mean f(y) = W_1, statement `kantorovich-rubinstein`.
+
+    It is f(z) = min over j of |z - y_j| - g_j with the dual's g: a minimum of cones, defined on all of R^d.
+
+    Args:
+        x: [n, d].
+        y: [m, d].
+        a: weights of x, [n], with sum 1; equal if left out.
+        b: weights of y, [m]; likewise.
+
+    Returns:
+        A function [k, d] -> [k]. It raises ``ValueError`` for what is not a finite [k, d].
+
+    Raises:
+        ValueError: if the shapes do not fit, or the weights are not probabilities.
+
+    >>> f = witness([[3.0]], [[0.0]])
+    >>> float(f([[3.0]])[0] - f([[0.0]])[0])
+    3.0
+    """
+    cost = cost_matrix(x, y)
+    y = _check.points("y", y)
+    weights = zip("ab", (a, b), cost.shape, strict=True)
+    a, b = (np.full(n, 1 / n) if w is None else _check.probabilities(name, w, n) for name, w, n in weights)
+    g = dual(a, b, cost)[1]
+
+    def f(z: ArrayLike) -> np.ndarray:
+        return (cost_matrix(_check.points("z", z, y.shape[1]), y) - g).min(axis=1)
+
+    return f
+
+
+def masses_and_cost(a: ArrayLike, b: ArrayLike, cost: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the masses, divided by their sums, and the cost of a transport problem, checked.
+
+    >>> masses_and_cost([1.0], [1.0], [[1.0, 2.0]])
+    Traceback (most recent call last):
+    ...
+    ValueError: cost: expected shape [1, 1], got [1, 2]
+    """
+    a, b = _check.probabilities("a", a), _check.probabilities("b", b)
+    return a / a.sum(), b / b.sum(), _check.shaped("cost", cost, (a.size, b.size))
+
+
+def total_cost(P: np.ndarray, cost: np.ndarray) -> float:
+    """Return sum P_ij cost_ij, without overflow on the way.
+
+    >>> total_cost(np.full((2, 2), 0.25), np.full((2, 2), 1e308))
+    1e+308
+    """
+    scale = power_of_two(np.abs(cost).max())
+    return float((P * (cost / scale)).sum() * scale)
+
+
+def _solve(a: np.ndarray, b: np.ndarray, cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return an optimal plan [n, m], and the multipliers of its row sums [n]."""
+    from scipy import sparse
+    from scipy.optimize import linprog
+
+    n, m = cost.shape
+    rows = sparse.kron(sparse.eye_array(n), np.ones((1, m)))
+    columns = sparse.kron(np.ones((1, n)), sparse.eye_array(m))
+    sums = sparse.vstack([rows, columns]).tocsc()
+    found = linprog(cost.ravel(), A_eq=sums, b_eq=np.concatenate([a, b]), method="highs-ds", options=_TIGHT)
+    if found.x is None:
+        raise RuntimeError(f"the linear programme was not solved: {found.message}")
+    return np.maximum(found.x, 0.0).reshape(n, m), found.eqlin.marginals[:n]

@@ -1,0 +1,148 @@
+"""Forward and reverse mode against the whole Jacobian and autograd, and their cost by counting."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from teachkit.jacobian import jacobian, jvp, vjp
+from teachkit.jacobian_modes import Cost, Step, cost, entrywise, forward_mode, linear, reverse_mode
+
+
+def network(sizes, rng):
+    """Return the steps of a network with tanh between its matrices."""
+    tanh = entrywise(np.tanh, lambda x: 1 - np.tanh(x) ** 2)
+    matrices = [rng.standard_normal((m, d)) for d, m in pairwise(sizes)]
+    return [step for A in matrices for step in (linear(A), tanh)][:-1]
+
+
+def value(steps):
+    """Return the chain as a plain map."""
+
+    def f(x):
+        for step in steps:
+            x = step.value(x)
+        return x
+
+    return f
+
+
+PARTS = Step(  # (x, y) -> (x^2 + y, x y): the first half of the running example
+    lambda z: np.stack([z[:, 0] ** 2 + z[:, 1], z[:, 0] * z[:, 1]], 1),
+    lambda z, v: np.stack([2 * z[:, 0] * v[:, 0] + v[:, 1], z[:, 1] * v[:, 0] + z[:, 0] * v[:, 1]], 1),
+    lambda z, u: np.stack([2 * z[:, 0] * u[:, 0] + z[:, 1] * u[:, 1], u[:, 0] + z[:, 0] * u[:, 1]], 1),
+)
+SECOND = np.array([False, True])
+SINE = entrywise(lambda a: np.where(SECOND, np.sin(a), a), lambda a: np.where(SECOND, np.cos(a), 1.0))
+
+
+@pytest.mark.parametrize("sizes", [(3, 5, 2), (4, 4, 4, 4), (1, 6, 1), (6, 1, 6)])
+@pytest.mark.law("forward-mode")
+def test_forward_mode_gives_the_product_with_the_jacobian(sizes, rng):
+    steps, x, v = network(sizes, rng), *rng.standard_normal((2, 7, sizes[0]))
+    y, slope = forward_mode(steps, x, v)
+    np.testing.assert_array_equal(y, value(steps)(x))
+    np.testing.assert_allclose(slope, jvp(value(steps), x, v), atol=1e-9)
+    np.testing.assert_allclose(slope, np.einsum("nmd,nd->nm", jacobian(value(steps), x), v), atol=1e-9)
+
+
+@pytest.mark.parametrize("sizes", [(3, 5, 2), (4, 4, 4, 4), (1, 6, 1), (6, 1, 6)])
+@pytest.mark.law("reverse-mode")
+def test_reverse_mode_gives_the_product_with_the_transpose(sizes, rng):
+    steps, x = network(sizes, rng), rng.standard_normal((7, sizes[0]))
+    u = rng.standard_normal((7, sizes[-1]))
+    y, gradient = reverse_mode(steps, x, u)
+    np.testing.assert_array_equal(y, value(steps)(x))
+    np.testing.assert_allclose(gradient, vjp(value(steps), x, u), atol=1e-9)
+
+
+@pytest.mark.law("reverse-mode")
+def test_reverse_mode_equals_autograd(rng):
+    import torch
+
+    steps, x, u = network((4, 9, 3), rng), rng.standard_normal((5, 4)), rng.standard_normal((5, 3))
+    A, B = steps[0].jvp(None, np.eye(4)).T, steps[2].jvp(None, np.eye(9)).T
+    f = lambda z: torch.tanh(z @ torch.from_numpy(A).T) @ torch.from_numpy(B).T  # noqa: E731
+    _, pull = torch.func.vjp(f, torch.from_numpy(x))
+    np.testing.assert_allclose(reverse_mode(steps, x, u)[1], pull(torch.from_numpy(u))[0], atol=1e-12)
+
+
+@pytest.mark.law("forward-mode")
+@pytest.mark.law("reverse-mode")
+def test_running_example_by_hand():
+    x = np.array([[1.0, 1.0]])
+    y, slope = forward_mode([PARTS, SINE], x, np.array([[1.0, 2.0]]))
+    np.testing.assert_allclose(y, [[2, np.sin(1)]])
+    np.testing.assert_allclose(slope, [[4, 3 * np.cos(1)]])
+    _, gradient = reverse_mode([PARTS, SINE], x, np.array([[1.0, 1.0]]))
+    np.testing.assert_allclose(gradient, [[2 + np.cos(1), 1 + np.cos(1)]])
+
+
+@pytest.mark.law("adjoint-test")
+def test_both_modes_agree_on_the_number_that_they_share(rng):
+    steps, x = network((4, 9, 3), rng), rng.standard_normal((5, 4))
+    v, u = rng.standard_normal((5, 4)), rng.standard_normal((5, 3))
+    left, right = (u * forward_mode(steps, x, v)[1]).sum(1), (reverse_mode(steps, x, u)[1] * v).sum(1)
+    np.testing.assert_allclose(left, right, rtol=1e-12)
+
+
+@pytest.mark.law("adjoint-test")
+def test_a_transpose_that_is_forgotten_is_found(rng):
+    A = rng.standard_normal((3, 3))
+    wrong = linear(A)._replace(vjp=lambda x, u: u @ A.T)
+    x, v, u = rng.standard_normal((3, 1, 3))
+    left, right = u @ forward_mode([wrong], x, v)[1].T, reverse_mode([wrong], x, u)[1] @ v.T
+    assert abs(left - right) > 0.1
+
+
+def counted(A, log):
+    """Return a linear step that notes the multiplications of each product."""
+    plain = linear(A)
+
+    def note(product):
+        return lambda x, v: (log.append(len(v) * A.size), product(x, v))[1]
+
+    return Step(plain.value, note(plain.jvp), note(plain.vjp))
+
+
+@pytest.mark.law("cost-of-modes")
+@pytest.mark.parametrize("sizes", [(3, 5, 2), (784, 100, 1), (1, 6, 4), (20, 1, 20), (4, 4)])
+def test_cost_is_what_the_modes_do(sizes, rng):
+    log = []
+    steps = [counted(rng.standard_normal((m, d)), log) for d, m in pairwise(sizes)]
+    x, y = np.zeros((sizes[0], sizes[0])), np.zeros((sizes[-1], sizes[0]))
+    columns = forward_mode(steps, x, np.eye(sizes[0]))[1].T
+    forward, log[:] = sum(log), []
+    rows = reverse_mode(steps, y, np.eye(sizes[-1]))[1]
+    np.testing.assert_allclose(columns, rows, atol=1e-10)
+    assert cost(sizes) == Cost(forward // sizes[0], forward, sum(log))
+    assert (forward < sum(log)) == (sizes[0] < sizes[-1])
+
+
+@pytest.mark.law("cost-of-modes")
+def test_neither_mode_is_best_for_a_bottleneck():
+    """R^100 -> R -> R^100: the outer product of one column and one row takes 100 * 100 multiplications."""
+    assert cost([100, 1, 100]) == Cost(200, 20_000, 20_000)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: linear([1.0, 2.0]), r"A: expected shape \[any, any\], got \[2\]"),
+        (lambda: forward_mode([], [[1.0]], [[1.0]]), "steps: expected at least one Step"),
+        (lambda: forward_mode([np.sin], [[1.0]], [[1.0]]), r"steps\[0\]: expected Step, got ufunc"),
+        (lambda: forward_mode(PARTS, [[1.0, 1.0]], [[1.0, 1.0]]), "steps: expected a list of Step, got one Step"),
+        (lambda: forward_mode([PARTS], [1.0, 1.0], [1.0, 1.0]), r"x: expected shape \[n, d\]"),
+        (lambda: forward_mode([PARTS], [[1.0, 1.0]], [[1.0]]), r"v: expected shape \[1, 2\]"),
+        (lambda: forward_mode([linear(np.eye(3))], [[1.0]], [[1.0]]), r"x: expected shape \[n, 3\]"),
+        (lambda: reverse_mode([], [[1.0]], [[1.0]]), "steps: expected at least one Step"),
+        (lambda: reverse_mode([PARTS], [[1.0, np.nan]], [[1.0, 1.0]]), "x: expected finite"),
+        (lambda: reverse_mode([PARTS], [[1.0, 1.0]], [[1.0]]), r"u: expected shape \[1, 2\]"),
+        (lambda: cost([3]), "sizes: expected at least two"),
+        (lambda: cost([3, 0]), r"sizes\[1\]: expected a whole number"),
+        (lambda: cost(3), "sizes: expected a vector"),
+    ],
+)
+def test_bad_input_names_the_argument(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

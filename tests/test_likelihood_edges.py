@@ -1,0 +1,103 @@
+"""The module likelihood at the edges: extreme scales, degenerate vectors, wrong input."""
+
+import numpy as np
+import pytest
+
+from teachkit.likelihood import (
+    entropy,
+    gaussian_ascent,
+    gaussian_gradient,
+    gaussian_kl,
+    gaussian_log_likelihood,
+    gaussian_mle,
+    js,
+    kl,
+    total_variation,
+)
+
+X = np.array([1.0, 3.0, 4.0, 5.0, 7.0])
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1.0, 1e160, 1e300, 2e307])
+def test_fit_at_any_scale(scale):
+    mu, sigma = gaussian_mle(X * scale)
+    assert (mu, sigma) == (pytest.approx(4 * scale, rel=1e-14), pytest.approx(2 * scale, rel=1e-14))
+    value = gaussian_log_likelihood(X * scale, mu, sigma)
+    assert value == pytest.approx(gaussian_log_likelihood(X, 4, 2) - 5 * np.log(scale), rel=1e-12)
+    np.testing.assert_allclose(gaussian_gradient(X * scale, mu, sigma) * [sigma, 1], 0, atol=1e-13)
+
+
+def test_fit_far_from_zero_loses_no_digits():
+    assert gaussian_mle([1e8 + 1, 1e8 + 2, 1e8 + 3]).sigma == pytest.approx(np.sqrt(2 / 3), rel=1e-14)
+    assert gaussian_mle([-1e308, 1e308]) == (0.0, 1e308)
+
+
+def test_likelihood_far_away_is_minus_infinity_and_not_an_error():
+    assert gaussian_log_likelihood(X, 4, 1e-300) == -np.inf
+    assert gaussian_kl(0, 1, 0, 1e-300) == np.inf
+    assert gaussian_kl(0, 1e-300, 0, 1) == pytest.approx(300 * np.log(10) - 0.5)
+
+
+def test_one_outcome_and_the_certain_one():
+    assert entropy([1.0]) == kl([1.0], [1.0]) == js([1.0], [1.0]) == total_variation([1.0], [1.0]) == 0
+    assert kl([1.0, 0.0], [1.0, 0.0]) == 0
+    assert kl([0, 1], [1, 0]) == np.inf
+
+
+@pytest.mark.parametrize("tiny", [1e-300, 5e-324])
+def test_tiny_probabilities(tiny):
+    assert kl([1.0, tiny], [tiny, 1.0]) == pytest.approx(-np.log(tiny), rel=1e-14)
+    assert js([1.0, tiny], [tiny, 1.0]) == pytest.approx(np.log(2), rel=1e-14)
+    assert kl([1.0, tiny], [1.0, tiny]) == 0
+
+
+def test_rounding_of_the_sum_is_forgiven():
+    p = np.full(7, 0.1) + 3 / 70 * (1 + 1e-12)
+    assert kl(p, np.full(7, 1 / 7)) == pytest.approx(0, abs=1e-20)
+
+
+@pytest.mark.parametrize("compare", [kl, js, total_variation])
+@pytest.mark.parametrize(
+    ("p", "q", "message"),
+    [
+        ([0.5, 0.6], [0.5, 0.5], "p: expected non-negative numbers with sum 1, got sum 1.1"),
+        ([0.5, 0.5], [1.5, -0.5], "q: expected non-negative numbers with sum 1, got -0.5"),
+        ([0.5, 0.5], [0.2, 0.3, 0.5], r"q: expected a vector of 2 entries, got shape \(3,\)"),
+        ([], [], "p: expected a vector of at least 1"),
+        ([0.5, np.nan], [0.5, 0.5], "p: expected finite numbers"),
+        ([0.5, 0.5], [[0.5, 0.5]], "q: expected a vector"),
+        ("ab", [0.5, 0.5], "p: expected an array of numbers"),
+    ],
+)
+def test_bad_vectors_are_named(compare, p, q, message):
+    with pytest.raises(ValueError, match=message):
+        compare(p, q)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: gaussian_mle([]), "x: expected a vector of at least 1"),
+        (lambda: gaussian_mle([[1.0, 2.0]]), "x: expected a vector"),
+        (lambda: gaussian_mle([1.0, np.inf]), "x: expected finite numbers"),
+        (lambda: gaussian_mle([1e-3] * 3), "x: expected at least two different values"),
+        (lambda: gaussian_log_likelihood(X, 0, 0), "sigma: expected finite numbers above 0"),
+        (lambda: gaussian_log_likelihood(X, 0, [1, -1]), "sigma: expected finite numbers above 0"),
+        (lambda: gaussian_log_likelihood(X, 0, np.nan), "sigma: expected finite numbers above 0"),
+        (lambda: gaussian_log_likelihood(X, np.inf, 1), "mu: expected finite numbers"),
+        (lambda: gaussian_log_likelihood(X, [1, 2], [1, 2, 3]), r"sigma: expected a shape that fits \(2,\)"),
+        (lambda: gaussian_gradient(X, 0, -1), "sigma: expected a finite number above 0"),
+        (lambda: gaussian_gradient(X, "0", 1), "mu: expected a finite number"),
+        (lambda: gaussian_kl(0, 1, 0, 0), "sigma2: expected finite numbers above 0"),
+        (lambda: gaussian_kl(0, -1, 0, 1), "sigma1: expected finite numbers above 0"),
+        (lambda: gaussian_kl([0, 1], 1, [0, 1, 2], 1), r"mu2: expected shapes that fit, got \(2,\) and \(3,\)"),
+        (lambda: entropy([0.5]), "p: expected non-negative numbers with sum 1"),
+        (lambda: next(gaussian_ascent(X, 0, 0, 0.1)), "sigma: expected a finite number above 0"),
+        (lambda: next(gaussian_ascent(X, 0, 1, 0)), "step: expected a finite number above 0"),
+        (lambda: next(gaussian_ascent(X, 0, 1, 0.1, -1)), "steps: expected a whole number of at least 0"),
+        (lambda: next(gaussian_ascent([], 0, 1, 0.1)), "x: expected a vector"),
+    ],
+)
+def test_bad_input_names_the_argument(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
