@@ -80,7 +80,7 @@ def test_chapter_with_a_module_has_tests_of_its_name(stem):
     assert (ROOT / f"tests/test_{stem}.py").exists()
 
 
-@pytest.mark.parametrize("path", [p for p in PACKAGE.glob("deep/*.py") if p.stem != "__init__"], ids=relative)
+@pytest.mark.parametrize("path", [p for p in PACKAGE.glob("deep/*.py") if p.stem[0] != "_"], ids=relative)
 def test_torch_twin_has_a_root_module_and_tests_of_its_name(path):
     assert (PACKAGE / path.name).exists()
     assert (ROOT / f"tests/test_deep_{path.stem}.py").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +17,11 @@ from teachkit import _check, _flow_arrays
 from teachkit._files import write_whole
 from teachkit.change_of_variables import Bijection
 from teachkit.coupling import flow_from_arrays
+from teachkit.deep._shared import Data, draw_from, linear
 
 BOUND = 2.0  # |s| stays below it, so that no layer scales by more than exp(2)
 _DEPTH = 3  # linear layers of a network
 _CLIP = 1.0  # largest norm of a training step's gradient
-Data = Tensor | Callable[[int, torch.Generator], Tensor]
 
 
 class CouplingFlow(nn.Module):
@@ -161,7 +161,7 @@ def fit(
     [1, 2]
     """
     steps, batch, lr = _check.count("steps", steps), _check.count("batch", batch), _check.positive("lr", lr)
-    draw = data if callable(data) else _draw_from(flow._points("data", data))
+    draw = data if callable(data) else draw_from(flow._points("data", data))
     optimizer = torch.optim.Adam(flow.parameters(), lr, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     return (Step(i, _update(flow, draw(batch, generator), optimizer, schedule)) for i in range(1, steps + 1))
@@ -236,19 +236,9 @@ def _network(sizes: tuple[int, ...], generator: torch.Generator, dtype: torch.dt
     """Return tanh layers with weights of variance 1 / (inputs) and a last layer of zeros."""
     modules: list[nn.Module] = []
     for fan_in, fan_out in pairwise(sizes):
-        linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype)  # nn.Linear draws from the global state
-        for parameter in (linear.weight, linear.bias):
-            nn.init.normal_(parameter, std=fan_in**-0.5, generator=generator)
-        modules += [linear, nn.Tanh()]
+        modules += [linear(fan_in, fan_out, generator=generator, dtype=dtype), nn.Tanh()]
     nn.init.zeros_(modules[-2].weight), nn.init.zeros_(modules[-2].bias)
     return nn.Sequential(*modules[:-1])
-
-
-def _draw_from(samples: Tensor) -> Callable[[int, torch.Generator], Tensor]:
-    def draw(n: int, generator: torch.Generator) -> Tensor:
-        return samples[torch.randint(len(samples), (n,), generator=generator, device=generator.device)]
-
-    return draw
 
 
 def _update(
