@@ -1,0 +1,230 @@
+"""How steep a ReLU critic is at most: exactly on the line and in the plane, and bounds (chapter `wgan`).
+
+Without the exact constant a critic's value says nothing about W_1; with it, it is a proven lower bound.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from teachkit import _check
+from teachkit.transport import assignment, cost_matrix, plan, wp_sorted
+from teachkit.wgan_critic import Critic, checked, critic_value
+
+_SAME = 1e-12  # lines closer than this share of their distances are one line
+
+
+class Certificate(NamedTuple):
+    """What a critic proves about W_1.
+
+    Attributes:
+        value: mean f(x) - mean f(y).
+        lipschitz: the critic's Lipschitz constant, or an upper bound of it.
+        bound: value / lipschitz, never above w1.
+        w1: the exact distance.
+        gap: w1 - bound.
+    """
+
+    value: float
+    lipschitz: float
+    bound: float
+    w1: float
+    gap: float
+
+
+def certify(critic: Critic, x: ArrayLike, y: ArrayLike) -> Certificate:
+    """Return the lower bound of W_1 that a critic proves, next to W_1 itself; statement `wgan-certificate`.
+
+    W_1 is found by sorting on the line, else by the assignment for samples of one size, else by the programme. From
+    three dimensions on the critic's constant is the upper bound of ``lipschitz_bound``.
+
+    Args:
+        critic: a ReLU critic on R^d.
+        x: samples of the data, [n, d].
+        y: samples of the generator, [m, d].
+
+    Raises:
+        ValueError: if a shape does not fit or a number is not finite.
+
+    >>> f = Critic(np.array([[1.0]]), np.array([0.0]), np.array([0.5]))
+    >>> certify(f, [[3.0]], [[1.0]])
+    Certificate(value=1.0, lipschitz=0.5, bound=2.0, w1=2.0, gap=0.0)
+    """
+    critic = checked(critic)
+    x, y = (_check.points(name, z, critic.W.shape[1]) for name, z in zip("xy", (x, y), strict=True))
+    value = critic_value(critic, x, y)
+    constant = lipschitz(critic) if x.shape[1] <= 2 else lipschitz_bound(critic)
+    w1 = exact_w1(x, y)
+    bound = value / constant if constant > 0 else 0.0
+    return Certificate(value, constant, bound, w1, w1 - bound)
+
+
+def exact_w1(x: ArrayLike, y: ArrayLike) -> float:
+    """Return W_1 between two samples with equal weights in any dimension, by the fastest exact way.
+
+    Raises:
+        ValueError: if x or y is not a finite array of two axes, or their d differs.
+
+    >>> exact_w1([[0.0, 0.0]], [[3.0, 4.0], [0.0, 1.0]])
+    3.0
+    """
+    x = _check.points("x", x)
+    y = _check.points("y", y, x.shape[1])
+    if x.shape[1] == 1:
+        return wp_sorted(x[:, 0], y[:, 0])
+    cost = cost_matrix(x, y)
+    if len(x) == len(y):
+        return assignment(cost)[1]
+    return plan(*(np.full(n, 1 / n) for n in cost.shape), cost)[1]
+
+
+def lipschitz(critic: Critic) -> float:
+    """Return the exact Lipschitz constant of a critic on the line or in the plane, statement `critic-lipschitz`.
+
+    It is the largest gradient over the cells in which no unit switches: at most h + 1 intervals on the line, and the
+    cells between h lines in the plane. Cells narrower than 1e-12 of their distance are taken for rounding.
+
+    Raises:
+        ValueError: if the critic has more than two inputs, a shape does not fit, or a number is not finite.
+
+    >>> lipschitz(Critic(np.array([[1.0], [-1.0]]), np.array([0.0, 1.0]), np.array([2.0, 3.0])))  # 3, 1 and 2
+    3.0
+    """
+    critic = checked(critic)
+    d = critic.W.shape[1]
+    if d > 2:
+        raise ValueError(f"critic: expected at most 2 inputs, got {d}; lipschitz_bound takes any number")
+    if d == 1:
+        return float(np.abs(pieces(critic)[1]).max())
+    return float(max(np.linalg.norm(g, axis=1).max() for g in _cell_gradients(critic)))
+
+
+def pieces(critic: Critic) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places where a critic on the line bends [k], in order, and its slopes between them [k + 1].
+
+    From left to right the slope grows by v_k |W_k| at the place of unit k, whichever way the unit looks.
+
+    Raises:
+        ValueError: if the critic has more than one input, a shape does not fit, or a number is not finite.
+
+    >>> knots, slopes = pieces(Critic(np.array([[1.0], [-1.0]]), np.array([-1.0, 2.0]), np.array([2.0, 3.0])))
+    >>> knots.tolist(), slopes.tolist()
+    ([1.0, 2.0], [-3.0, -1.0, 2.0])
+    """
+    W, b, v = checked(critic)
+    if W.shape[1] != 1:
+        raise ValueError(f"critic: expected 1 input, got {W.shape[1]}")
+    w = W[:, 0]
+    used = w != 0
+    w, b, v = w[used], b[used], v[used]
+    places, where = np.unique(-b / w, return_inverse=True)
+    steps = np.bincount(where, v * np.abs(w), minlength=len(places))
+    return places, float((v * w)[w < 0].sum()) + np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _cell_gradients(critic: Critic) -> list[np.ndarray]:
+    """Return gradients that cover every cell between the lines W_k.x + b_k = 0, a batch for each line.
+
+    Every cell has an edge on some line. So walk along each line, stop halfway between two crossings, and take the
+    gradient on both sides; lines that coincide switch together.
+    """
+    W, b, v = critic
+    length = np.linalg.norm(W, axis=1)
+    used = length > 0
+    normal, offset = W[used] / length[used, None], b[used] / length[used]
+    weighted = (v[:, None] * W)[used]
+    if not used.any():
+        return [np.zeros((1, 2))]
+    return [_along(k, normal, offset, weighted) for k in range(len(normal))]
+
+
+def _along(k: int, normal: np.ndarray, offset: np.ndarray, weighted: np.ndarray) -> np.ndarray:
+    """Return the gradients on both sides of each piece of line k, [pieces * 2, 2]."""
+    foot, way = -offset[k] * normal[k], np.array([-normal[k, 1], normal[k, 0]])
+    speed, start = normal @ way, normal @ foot + offset
+    crossing = np.abs(speed) > _SAME
+    scale = np.abs(offset).max() or 1.0
+    together = ~crossing & (np.abs(start) <= _SAME * scale)
+    t = np.sort(-start[crossing] / speed[crossing])
+    wide = np.diff(t) > _SAME * np.maximum(scale, np.abs(t[1:]))
+    middles = (t[:-1] / 2 + t[1:] / 2)[wide]
+    stops = np.concatenate([[t[0] - scale], middles, [t[-1] + scale]]) if len(t) else np.zeros(1)
+    at = foot + stops[:, None] * way
+    on = ((at @ normal.T + offset) > 0) & ~together
+    same_way = normal[together] @ normal[k] > 0
+    ahead, behind = weighted[together][same_way].sum(axis=0), weighted[together][~same_way].sum(axis=0)
+    rest = on @ weighted
+    return np.concatenate([rest + ahead, rest + behind])
+
+
+def lipschitz_bound(critic: Critic) -> float:
+    """Return |v| times the largest stretch of W, an upper bound of the Lipschitz constant in any dimension.
+
+    Statement `lipschitz-product`.
+
+    Raises:
+        ValueError: if a shape does not fit or a number is not finite.
+
+    >>> round(lipschitz_bound(Critic(np.array([[3.0, 4.0]]), np.array([0.0]), np.array([2.0]))), 12)
+    10.0
+    """
+    critic = checked(critic)
+    return float(np.linalg.norm(critic.v) * spectral_norm(critic.W))
+
+
+def spectral_norm(W: ArrayLike, doublings: int = 50) -> float:
+    """Return the largest singular value of W, by power iteration in which each round squares the power.
+
+    With G = W^T W and k = 2^doublings it is (trace G^k)^(1 / 2k). The trace holds every eigenvalue's power, so the
+    value is never below the norm but for rounding, from any number of rounds, and there is no start to choose badly.
+
+    Args:
+        W: [m, n].
+        doublings: at least 1.
+
+    Raises:
+        ValueError: if W is not a finite matrix, or doublings is not as above.
+
+    >>> round(spectral_norm([[3.0, 0.0], [4.0, 5.0]]) ** 2, 9)  # eigenvalues 45 and 5
+    45.0
+    """
+    W, doublings = _check.shaped("W", W, (None, None)), _check.count("doublings", doublings)
+    scale = float(np.abs(W).max())
+    if scale == 0:
+        return 0.0
+    W = W / scale
+    G, log = (W.T @ W if W.shape[0] >= W.shape[1] else W @ W.T), 0.0
+    for k in range(doublings + 1):
+        trace = np.trace(G)
+        log += np.log(trace) / 2**k
+        G = (G / trace) @ (G / trace)
+    return scale * float(np.exp(log / 2))
+
+
+def clipped_slope(clip: float, widths: Sequence[int], d: int) -> float:
+    """Return the steepest gradient that weights in [-clip, clip] allow, statement `clipped-slope`.
+
+    It is clip^L sqrt(d) times the product of the hidden widths, for L - 1 hidden layers of ReLU units, and it is
+    attained when every weight is clip.
+
+    Args:
+        clip: largest size of a weight, above 0.
+        widths: units of each hidden layer, at least one layer.
+        d: inputs.
+
+    Raises:
+        ValueError: if an argument is not as above.
+
+    >>> clipped_slope(0.01, [64], 1), round(clipped_slope(0.01, [512, 512, 512], 2), 4)
+    (0.0064, 1.8981)
+    """
+    clip, d = _check.positive("clip", clip), _check.count("d", d)
+    sizes = [_check.count("widths", width) for width in widths]
+    if not sizes:
+        raise ValueError("widths: expected at least one hidden layer, got none")
+    return clip * math.prod(clip * size for size in sizes) * math.sqrt(d)
