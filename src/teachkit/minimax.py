@@ -50,7 +50,10 @@ def optimal_discriminator(p: ArrayLike, q: ArrayLike) -> np.ndarray:
 
 
 def value(p: ArrayLike, q: ArrayLike, D: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Return V = sum of p log D + q log(1 - D), definition `gan-value`, with 0 log 0 = 0; it may be -inf.
+    """Return V = sum of p log D + q log(1 - D), definition `gan-value`, with 0 log 0 = 0.
+
+    It is -inf where D is certain and wrong with positive probability, also if D = 1 came from rounding. The losses
+    take logits instead, which do not round.
 
     Args:
         p: probabilities of the data, [k]; with weights: its densities at the nodes of a quadrature rule.

@@ -1,0 +1,129 @@
+"""Laws of the chapter minimax: two normal laws."""
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from teachkit.data import Gaussian
+from teachkit.likelihood import gaussian_kl
+from teachkit.likelihood_density import density_js
+from teachkit.minimax import LOG_4, optimal_discriminator, sigmoid
+from teachkit.minimax_gaussian import gaussian_game, gaussian_logit, shift_gradients
+
+GAMES = [(0.0, 1.0, 2.0, 1.0), (0.0, 1.0, 1.0, 0.5), (-1.0, 2.0, 0.5, 0.7), (3.0, 0.4, 2.5, 1.5), (0.0, 1.0, 5.0, 2.0)]
+
+
+def divergence(mu, sigma, m, s):
+    p, q = Gaussian([mu], [[sigma**2]]), Gaussian([m], [[s**2]])
+    return density_js(p.log_prob, q.log_prob, -40, 40).value
+
+
+def central(f, at, h=1e-4):
+    """Return the derivatives of f at a point (m, s) by central differences."""
+    return np.array([(f(*(at + h * e)) - f(*(at - h * e))) / (2 * h) for e in np.eye(2)])
+
+
+@pytest.mark.law("gaussian-discriminator")
+@pytest.mark.parametrize("game", GAMES)
+def test_discriminator_is_a_logistic_of_a_quadratic(game):
+    mu, sigma, m, s = game
+    x = np.linspace(-8, 8, 101)
+    expected = optimal_discriminator(stats.norm(mu, sigma).pdf(x), stats.norm(m, s).pdf(x))
+    np.testing.assert_allclose(sigmoid(gaussian_logit(*game)(x)), expected, rtol=1e-10, atol=1e-300)
+
+
+@pytest.mark.law("gaussian-discriminator")
+def test_equal_deviations_give_a_linear_logit():
+    logit = gaussian_logit(1.0, 2.0, 4.0, 2.0)
+    assert logit.c2 == 0
+    assert logit.c1 == pytest.approx(-3 / 4)
+    assert logit(2.5) == pytest.approx(0, abs=1e-15)  # half-way between the means
+    assert gaussian_logit(1.0, 2.0, 4.0, 2.1).c2 != 0
+
+
+def test_logits_slope_is_its_derivative():
+    logit, x, h = gaussian_logit(0.0, 1.0, 1.0, 0.5), np.linspace(-3, 3, 7), 1e-6
+    np.testing.assert_allclose(logit.slope(x), (logit(x + h) - logit(x - h)) / (2 * h), atol=1e-7)
+
+
+def test_logit_of_nearly_equal_and_of_extreme_laws():
+    # One part in 10^12 between the deviations: the difference of squares would lose half of the digits.
+    s = 1 + 1e-12
+    assert gaussian_logit(0.0, 1.0, 0.0, s).c2 == pytest.approx(-(s - 1), rel=1e-9)
+    assert gaussian_logit(0.0, 1e150, 0.0, 2e150).c2 == pytest.approx(-0.375e-300)
+    assert gaussian_logit(0.0, 1e-150, 0.0, 2e-150).c2 == pytest.approx(-0.375e300)
+    assert gaussian_logit(0.0, 1e300, 0.0, 1e300) == (0, 0, 0)
+
+
+@pytest.mark.law("value-is-jsd")
+@pytest.mark.parametrize("game", GAMES)
+def test_value_of_the_game(game):
+    out = gaussian_game(*game)
+    assert out.jsd == pytest.approx(divergence(*game), abs=1e-10)
+    assert out.value == pytest.approx(2 * out.jsd - LOG_4, abs=1e-12)
+
+
+@pytest.mark.law("generator-gradients")
+@pytest.mark.parametrize("game", GAMES)
+def test_minimax_gradient_is_that_of_twice_the_divergence(game):
+    mu, sigma, *at = game
+    expected = central(lambda m, s: 2 * divergence(mu, sigma, m, s), np.array(at))
+    np.testing.assert_allclose(gaussian_game(*game).minimax, expected, atol=1e-6)
+
+
+@pytest.mark.law("generator-gradients")
+@pytest.mark.parametrize("game", GAMES)
+def test_non_saturating_gradient_is_kl_minus_twice_the_divergence(game):
+    mu, sigma, *at = game
+    expected = central(lambda m, s: float(gaussian_kl(m, s, mu, sigma)) - 2 * divergence(mu, sigma, m, s), np.array(at))
+    np.testing.assert_allclose(gaussian_game(*game).non_saturating, expected, atol=1e-6)
+
+
+@pytest.mark.law("generator-gradients")
+def test_both_gradients_vanish_at_the_data_and_only_their_sum_is_kl():
+    out = gaussian_game(1.0, 2.0, 1.0, 2.0)
+    np.testing.assert_allclose([out.minimax, out.non_saturating], 0, atol=1e-14)
+    out = gaussian_game(0.0, 1.0, 2.0, 1.0)
+    np.testing.assert_allclose(out.minimax + out.non_saturating, [2.0, 0.0], atol=1e-12)
+    assert out.non_saturating[0] > out.minimax[0] > 0
+
+
+@pytest.mark.law("vanishing-gradient")
+@pytest.mark.parametrize("m", [0.1, 1.0, 2.0, 4.0, 8.0, 12.0, 16.0])
+def test_gradient_between_its_bounds(m):
+    """And against SciPy's quadrature of the overlap p q / (p + q)."""
+    small, large = shift_gradients(m)
+    assert m * stats.norm.cdf(-m / 2) <= small <= m * min(2 * stats.norm.cdf(-m / 2), np.exp(-m * m / 8) / 2)
+    assert small + large == pytest.approx(m, rel=1e-14)
+
+    def overlap(x):
+        p, q = stats.norm.pdf(x), stats.norm.pdf(x, m)
+        return p * q / (p + q) if p + q else 0.0
+
+    expected, _ = integrate.quad(overlap, -10, 10 + m, points=[m / 2], epsabs=0, epsrel=1e-10, limit=300)
+    assert small == pytest.approx(m * expected, rel=1e-8)
+
+
+@pytest.mark.law("vanishing-gradient")
+def test_gradient_by_shift_is_that_of_the_game():
+    for m in (-3.0, 0.0, 0.5, 6.0):
+        out = gaussian_game(0.0, 1.0, m, 1.0)
+        assert (out.minimax[0], out.non_saturating[0]) == pytest.approx(shift_gradients(m), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: gaussian_logit(0, 0, 0, 1), "sigma: expected a finite number above 0"),
+        (lambda: gaussian_logit(0, 1, 0, -1), "s: expected a finite number above 0"),
+        (lambda: gaussian_logit(np.nan, 1, 0, 1), "mu: expected a finite number"),
+        (lambda: gaussian_logit(0, 1, "a", 1), "m: expected a finite number"),
+        (lambda: gaussian_logit(0, 1, 0, 1e-200), "s: the logit's coefficients overflow"),
+        (lambda: gaussian_game(0, 1, np.inf, 1), "m: expected a finite number"),
+        (lambda: gaussian_game(0, 1, 0, 0), "s: expected a finite number above 0"),
+        (lambda: shift_gradients(np.inf), "m: expected a finite number"),
+    ],
+)
+def test_bad_argument_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
