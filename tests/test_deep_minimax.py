@@ -171,8 +171,8 @@ def test_data_may_be_samples_or_a_callable():
         asked.append(n)
         return normal(n, rng)
 
-    list(play(*networks(), draw, **gan(), steps=3, batch=7, noise=3, critic_steps=2, rng=seeded(1)))
-    assert asked == [7] * 6
+    list(play(*networks(), draw, **gan(), steps=3, batch=7, noise=3, critic_steps=2, head_start=4, rng=seeded(1)))
+    assert asked == [7] * (4 + 3 * 2)
     rows = list(play(*networks(), normal(20, seeded(2)), **gan(), steps=3.0, batch=7.0, noise=3, rng=seeded(1)))
     assert [row.step for row in rows] == [1, 2, 3]
     assert isinstance(rows[0], Round)
@@ -229,6 +229,7 @@ def test_a_gradient_that_is_not_finite_is_an_error():
         ({"batch": 0}, "batch: expected"),
         ({"noise": 0}, "noise: expected"),
         ({"critic_steps": 0}, "critic_steps: expected"),
+        ({"head_start": -1}, "head_start: expected a whole number of at least 0"),
         ({"lr": 0.0}, "lr: expected a finite number above 0"),
         ({"lr": float("nan")}, "lr: expected"),
         ({"critic_lr": -1.0}, "critic_lr: expected"),

@@ -122,6 +122,7 @@ def play(
     batch: int,
     noise: int,
     critic_steps: int = 1,
+    head_start: int = 0,
     lr: float = 1e-3,
     critic_lr: float | None = None,
     optimizer: Factory = ADAM,
@@ -143,6 +144,7 @@ def play(
         batch: samples of each kind in a batch.
         noise: number of coordinates of the standard normal noise.
         critic_steps: updates of the critic in each round.
+        head_start: further updates of the critic in the first round, before the others.
         lr: learning rate.
         critic_lr: of the critic, if it is another one.
         optimizer: (parameters, lr) -> optimizer, such as ``torch.optim.RMSprop``; Adam with betas (0.5, 0.999).
@@ -163,18 +165,20 @@ def play(
     """
     steps, batch, noise = _check.count("steps", steps), _check.count("batch", batch), _check.count("noise", noise)
     critic_steps, lr = _check.count("critic_steps", critic_steps), _check.positive("lr", lr)
+    head_start = _check.count("head_start", head_start, low=0)
     critic_lr = lr if critic_lr is None else _check.positive("critic_lr", critic_lr)
     draw = data if callable(data) else draw_from(_samples(data))
     fake = partial(_noise, generator_net, batch, noise, rng)
     mine, theirs = optimizer(generator_net.parameters(), lr), optimizer(critic_net.parameters(), critic_lr)
 
     def train_critic(step: int) -> float:
-        with torch.no_grad():
-            made = generator_net(fake())
-        loss = critic_loss(critic_net, draw(batch, rng), made)
-        _descend(loss, critic_net, theirs, f"the critic's loss at step {step}")
-        if after_critic is not None:
-            after_critic(critic_net)
+        for _ in range(critic_steps + (head_start if step == 1 else 0)):
+            with torch.no_grad():
+                made = generator_net(fake())
+            loss = critic_loss(critic_net, draw(batch, rng), made)
+            _descend(loss, critic_net, theirs, f"the critic's loss at step {step}")
+            if after_critic is not None:
+                after_critic(critic_net)
         return loss.item()
 
     def train_generator(step: int) -> tuple[float, float]:
@@ -182,9 +186,7 @@ def play(
         norm = _descend(loss, generator_net, mine, f"the generator's loss at step {step}")
         return loss.item(), norm
 
-    return (
-        Round(i, [train_critic(i) for _ in range(critic_steps)][-1], *train_generator(i)) for i in range(1, steps + 1)
-    )
+    return (Round(i, train_critic(i), *train_generator(i)) for i in range(1, steps + 1))
 
 
 def _descend(loss: Tensor, net: nn.Module, optimizer: torch.optim.Optimizer, what: str) -> float:
