@@ -73,15 +73,32 @@ def test_picard_iterates_converge_within_their_bound():
 
 
 @pytest.mark.law("ivp-unique")
-def test_solutions_part_at_most_exponentially(rng):
-    """For tanh(W y) L is the largest singular value of W; a growing line meets the bound."""
+def test_picard_iterates_of_a_nonlinear_field_find_scipys_solution():
+    """y' = 2 sin y + t has L = 2; successive iterates differ by at most C L^n t^(n+1) / (n+1)!, C = max |f(t, y0)|."""
+    f, t = lambda t, y: 2 * np.sin(y) + t, np.linspace(0, 2, 4001)
+    wanted = integrate.solve_ivp(f, (0, 2), [1.0], "DOP853", rtol=1e-12, atol=1e-13, dense_output=True).sol(t)[0]
+    iterate, bound = np.full_like(t, 1.0), np.abs(f(t, 1.0)).max() * t
+    for n in range(30):
+        after = 1.0 + integrate.cumulative_trapezoid(f(t, iterate), t, initial=0)
+        assert (np.abs(after - iterate) <= bound * (1 + 1e-6) + 1e-12).all()
+        iterate, bound = after, bound * 2 * t / (n + 2)
+    np.testing.assert_allclose(iterate, wanted, atol=1e-6)
+    assert np.abs(1.0 - wanted).max() > 1
+
+
+@pytest.mark.law("ivp-unique")
+def test_solutions_part_and_meet_at_most_exponentially(rng):
+    """For tanh(W y) L is the largest singular value of W; a growing line meets the bound. Run backward, it is a lower
+    bound: solutions never meet.
+    """
     W = rng.standard_normal((3, 3))
     L, f = np.linalg.norm(W, 2), lambda t, y: np.tanh(y @ W.T) + np.sin(t)
     y0 = rng.standard_normal((20, 3))
     near = y0 + 0.1 * rng.standard_normal((20, 3))
     for (t, y), (_, other) in zip(rk4(f, y0, 0, 2, 200), rk4(f, near, 0, 2, 200), strict=True):
-        apart = np.linalg.norm(y - other, axis=1)
-        assert (apart <= np.exp(L * t) * np.linalg.norm(y0 - near, axis=1) * (1 + 1e-6)).all()
+        apart, start = np.linalg.norm(y - other, axis=1), np.linalg.norm(y0 - near, axis=1)
+        assert (apart <= np.exp(L * t) * start * (1 + 1e-6)).all()
+        assert (apart >= np.exp(-L * t) * start * (1 - 1e-6)).all()
     _, lines = end(rk4(lambda t, y: L * y, [1.0, 1.1], 0, 2, 2000))
     assert lines[1] - lines[0] == pytest.approx(0.1 * np.exp(2 * L), rel=1e-6)
 
@@ -103,6 +120,28 @@ def test_solver_steps_over_the_end_of_a_solution(solver):
     ends = [end(solver(lambda t, y: y**2, 1.0, 0, 1, steps))[1] for steps in (10, 20, 40, 80)]
     assert np.isfinite(ends).all()
     assert all(after > 1.5 * before for before, after in pairwise(ends))  # no limit: the trace of the pole
+    changes = np.diff(ends)
+    assert (changes[1:] > changes[:-1]).all()  # D1 / D2 stays below 1, far from 2^p
+
+
+@pytest.mark.law("runge-kutta-orders")
+@pytest.mark.parametrize("solver", ORDERS)
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_halving_the_step_twice_shows_the_order_and_the_error(solver, name):
+    """D1 / D2 is near 2^p, and the third run's error near D2 / (2^p - 1); here up to t = 1."""
+    (f, y0, _, exact), t1 = PROBLEMS[name], 1.0
+    ends = [end(solver(f, y0, 0, t1, n))[1] for n in (80, 160, 320)]
+    first, second = ends[1] - ends[0], ends[2] - ends[1]
+    np.testing.assert_allclose(first / second, 2 ** ORDERS[solver], rtol=0.15)
+    np.testing.assert_allclose(second / (2 ** ORDERS[solver] - 1), exact(t1) - ends[2], rtol=0.15)
+
+
+@pytest.mark.parametrize("solver", [heun, rk4])
+def test_halving_shows_a_field_that_is_not_smooth_though_the_numbers_are_right(solver):
+    """y' = sqrt|t - 1/3| y is Lipschitz in y; its root makes every method one of order 3/2."""
+    ends = np.array([end(solver(lambda t, y: np.sqrt(abs(t - 1 / 3)) * y, 1.0, 0, 1, n))[1] for n in (160, 320, 640)])
+    assert ends[-1] == pytest.approx(np.exp(((1 / 3) ** 1.5 + (2 / 3) ** 1.5) * 2 / 3), abs=1e-4)
+    assert (ends[1] - ends[0]) / (ends[2] - ends[1]) == pytest.approx(2**1.5, abs=0.2)
 
 
 @pytest.mark.law("euler-method")
@@ -167,6 +206,16 @@ def test_euler_stays_within_its_bound_in_the_plane():
 
 
 @pytest.mark.law("euler-error")
+@pytest.mark.parametrize("steps", [40, 400])
+def test_lipschitz_near_the_solution_is_enough_for_short_steps(steps):
+    """y' = -2 t y^2 up to 1: within r = 0.2 of the solution L = max 4 t (y(t) + r) = 2.8; M = 2, and the bound < r."""
+    f, y0, _, exact = PROBLEMS["rational"]
+    assert euler_bound(1 / steps, 2.8, 2.0, 1.0) < 0.2
+    for t, y in list(euler(f, y0, 0, 1, steps))[1:]:
+        assert abs(y - exact(t)) <= euler_bound(1 / steps, 2.8, 2.0, t)
+
+
+@pytest.mark.law("euler-error")
 def test_half_the_step_is_half_the_error_and_a_straight_line_has_none():
     errors = global_errors(euler, decay, START, 0, END, [1000, 2000, 4000], PROBLEMS["decay"][3])
     np.testing.assert_allclose(errors[:-1] / errors[1:], 2, rtol=1e-3)
@@ -228,7 +277,8 @@ def test_euler_is_at_zero_after_one_step_of_one_over_the_rate():
 def test_limits_of_stability(solver, limit):
     found = optimize.brentq(lambda z: abs(growth_factor(solver, -z)) - 1, 1.9, 3)
     assert found == pytest.approx(limit, abs=1e-8)
-    assert (np.abs(growth_factor(solver, -np.linspace(0.01, limit - 0.01, 200))) < 1).all()
+    z = np.linspace(1e-3, 50, 100_000)
+    np.testing.assert_array_equal(np.abs(growth_factor(solver, -z)) < 1, z < limit)  # exactly when
 
 
 @pytest.mark.law("s0-ode-unique")

@@ -16,6 +16,10 @@ def decay(t, y):
     return -2 * y
 
 
+OVER = lambda t, x: np.full_like(x, 5e307)  # noqa: E731
+TRACE = lambda t, x: np.full(len(x), -2.0)  # noqa: E731
+
+
 def flow(trace=None):
     return ode_density.continuous_flow(decay, 0.0, 1.0, 4, trace=trace)
 
@@ -37,8 +41,44 @@ def test_solver_is_a_generator_that_leaves_its_start_alone(solver):
     assert isinstance(path, types.GeneratorType)
     _, first = next(path)
     first += 1
-    assert next(path)[0] == 1e-9
+    t, second = next(path)
+    assert t == 1e-9
+    np.testing.assert_allclose(second, [1.0, 2.0], rtol=1e-8)  # what the caller does to a point does not move the path
     np.testing.assert_array_equal(y0, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("y0", [3.0, [3.0, -1.0]])
+def test_field_may_write_into_its_argument_and_reuse_its_result(solver, y0):
+    buffer = np.empty(np.shape(y0))
+
+    def in_place(t, y):
+        y *= -2
+        return y
+
+    def reused(t, y):
+        buffer[...] = -2 * y
+        return buffer
+
+    wanted = [y for _, y in solver(decay, y0, 0, 1, 4)]
+    for f in (in_place, reused):
+        path = [y for _, y in solver(f, y0, 0, 1, 4)]
+        np.testing.assert_array_equal(path, wanted)
+        assert all(isinstance(y, np.ndarray) for y in path)
+
+
+def test_field_of_a_density_path_may_write_into_its_argument():
+    def in_place(t, x):
+        x *= -2
+        return x
+
+    trace = lambda t, x: -2 - x[:, 0] ** 2  # noqa: E731
+    for given in (trace, None):
+        one, two = (
+            ode_density.continuous_flow(f, 0.0, 0.5, 4, trace=given).forward([[3.0]]) for f in (decay, in_place)
+        )
+        for wanted, got in zip(one, two, strict=True):
+            np.testing.assert_array_equal(got, wanted)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -94,6 +134,7 @@ def test_overflow_is_passed_on():
         ({"steps": 2.5}, "steps: expected a whole number of at least 1"),
         ({"t0": 1.0, "t1": 2.0, "steps": 10**17}, "steps: expected steps that move the time"),
         ({"t1": 5e-324, "steps": 10}, "steps: expected steps that move the time"),
+        ({"t0": 1.0, "t1": 1 + 8 * 2**-52, "steps": 13}, "steps: expected steps that move the time"),
     ],
 )
 def test_bad_input_is_refused_at_the_call(solver, change, message):
@@ -121,10 +162,14 @@ def test_field_that_changes_the_shape_is_refused(solver, f):
         (lambda: ode.observed_order([2, 2], [1.0, 1.0]), "counts: expected at least two different"),
         (lambda: ode.euler_bound(0.1, 0.0, 1.0, 1.0), "L: expected a finite number above 0"),
         (lambda: ode.euler_bound(-0.1, 1.0, 1.0, 1.0), "h: expected a finite number above 0"),
+        (lambda: ode.euler_bound(0.1, 1.0, -1.0, 1.0), "M: expected a number of at least 0"),
+        (lambda: ode.euler_bound(0.1, 1.0, np.nan, 1.0), "M: expected a finite number"),
+        (lambda: ode.growth_factor(euler, 1j), "z: expected an array of numbers"),
         (lambda: ode.growth_factor(euler, np.nan), "z: expected finite"),
         (lambda: ode_density.density_path(decay, [1.0], [0.0], 0, 1, 2), r"z: expected shape \[n, d\]"),
         (lambda: ode_density.density_path(decay, [[1.0]], [[0.0]], 0, 1, 2), r"log_pz: expected shape \[1\]"),
-        (lambda: ode_density.density_path(decay, [[1.0]], [-np.inf], 0, 1, 2), "log_pz: expected finite"),
+        (lambda: ode_density.density_path(decay, [[1.0]], [np.nan], 0, 1, 2), "log_pz: expected shape"),
+        (lambda: ode_density.density_path(decay, [[1.0]], [np.inf], 0, 1, 2), "log_pz: expected shape"),
         (lambda: ode_density.density_path(decay, [[1.0]], [0.0], 0, 1, 0), "steps: expected a whole number"),
         (lambda: ode_density.continuous_flow(decay, 0, 0, 2), "t1: expected a time"),
         (lambda: flow().forward([1.0]), r"z: expected shape \[n, d\]"),
@@ -134,10 +179,18 @@ def test_field_that_changes_the_shape_is_refused(solver, f):
             lambda: list(ode_density.density_path(lambda t, x: x[:, 0], [[1.0]], [0.0], 0, 1, 2)),
             "f: expected to return shape",
         ),
+        (
+            lambda: list(ode_density.density_path(lambda t, x: x * np.nan, [[1.0]], [0.0], 0, 1, 2, trace=TRACE)),
+            "f: expected a run of finite numbers, but by t = 0 it left all bounds or met NaN",
+        ),
+        (
+            lambda: list(ode_density.density_path(OVER, [[1.0]], [0.0], 0, 4, 2, trace=TRACE, solver=euler)),
+            "f: expected a run of finite numbers, but by t = 4 ",
+        ),
     ],
 )
 def test_helpers_name_the_bad_argument(call, message):
-    with pytest.raises(ValueError, match=message):
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match=message):
         call()
 
 
@@ -147,3 +200,43 @@ def test_density_path_yields_the_start_first():
     assert t == 0
     np.testing.assert_array_equal(x, z)
     np.testing.assert_array_equal(log_p, standard_normal(2).log_prob(z))
+
+
+def test_density_zero_stays_zero():
+    *_, (_, _, log_p) = ode_density.density_path(decay, [[1.0], [2.0]], [-np.inf, 0.0], 0, 1, 4)
+    np.testing.assert_allclose(log_p, [-np.inf, 2.0])
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-8, 1.0, 1e8, 1e300])
+def test_scale_of_space_does_not_matter_to_a_linear_field_nor_to_one_with_its_trace(scale):
+    x, log_det = flow().forward([[3 * scale]])
+    assert x[0, 0] / scale == pytest.approx(flow().forward([[3.0]])[0][0, 0], rel=1e-12)
+    assert log_det[0] == pytest.approx(-2, rel=1e-9)
+    sine = ode_density.continuous_flow(
+        lambda t, x: scale * np.sin(x / scale), 0.0, 0.5, 40, trace=lambda t, x: np.cos(x[:, 0] / scale)
+    )
+    half = np.exp(1) * np.sin(1.5) ** 2 + np.cos(1.5) ** 2  # z = 3, t = 0.5
+    assert sine.forward([[3 * scale]])[1][0] == pytest.approx(0.5 - np.log(half), abs=1e-7)
+
+
+def test_error_of_a_run_that_breaks_is_nan():
+    with np.errstate(invalid="ignore"):
+        (error,) = ode.global_errors(rk4, lambda t, y: -2 * np.sqrt(y), 1.0, 0, 2, [9], lambda t: max(1 - t, 0) ** 2)
+    assert np.isnan(error)
+    assert np.isnan(ode.global_errors(euler, decay, 1.0, 0, 1, [4], lambda t: np.nan if 0 < t < 1 else 1.0)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ((1e-200, 1e-200, 1.0, 1.0), 5e-201),
+        ((0.1, 1e308, 1.0, 1e-308), 0.05e-308 * np.expm1(1)),
+        ((1e-200, 1.0, 1e-200, 1e300), np.inf),
+        ((1e-200, 1e-300, 1e-200, 1e290), 5e-111),
+        ((1e200, 1.0, 1e200, 1.0), np.inf),
+        ((0.1, 2.0, 12.0, 1000.0), np.inf),
+        ((0.1, 2.0, 0.0, 1000.0), 0.0),
+    ],
+)
+def test_bound_of_any_size_neither_underflows_nor_warns(arguments, wanted):
+    assert ode.euler_bound(*arguments) == pytest.approx(wanted, rel=1e-12)

@@ -23,9 +23,10 @@ def euler(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
     """Yield (t, y) of Euler's method, first (t0, y0): y + h f(t, y), statement `euler-method`.
 
     The largest error is at most proportional to h, statement `euler-error`. An overflow is not caught: y is then inf.
+    Numbers are real: a complex problem is one in twice as many real numbers.
 
     Args:
-        f: (t, y) -> dy/dt, of the shape of y.
+        f: (t, y) -> dy/dt, of the shape of y. It gets a copy of y, and may write into it.
         y0: start, of any shape: a number, [d], or a batch [n, d].
         t0: time to start from.
         t1: time to end at; below t0 it runs backward.
@@ -33,7 +34,7 @@ def euler(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
 
     Raises:
         ValueError: at the call, if y0, t0 or t1 is not finite, y0 is empty, t0 = t1, steps is below 1 or so large
-            that t0 + h = t0; on the way, if f changes the shape.
+            that rounding makes two times equal; on the way, if f changes the shape.
 
     >>> [(round(t, 3), float(y.round(6))) for t, y in euler(lambda t, y: -2 * y, 3.0, 0.0, 0.3, 3)]
     [(0.0, 3.0), (0.1, 2.4), (0.2, 1.92), (0.3, 1.536)]
@@ -84,17 +85,20 @@ def _rk4_step(f: Field, t: float, y: np.ndarray, h: float) -> np.ndarray:
 def _solve(step: Step, f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
     y0 = _check.array("y0", y0).copy()
     h = _step_size(t0, t1, steps)
-    return _iterates(
-        step, lambda t, y: _check.returned("f", f(t, y), y0.shape), y0, float(t0), float(t1), h, int(steps)
-    )
+
+    def slope(t: float, y: np.ndarray) -> np.ndarray:
+        # Copies: f may write into its argument, or return the same array each time.
+        return np.array(_check.returned("f", f(t, np.array(y)), y0.shape))
+
+    return _iterates(step, slope, y0, float(t0), float(t1), h, int(steps))
 
 
 def _iterates(step: Step, f: Field, y: np.ndarray, t0: float, t1: float, h: float, steps: int) -> Path:
-    yield t0, y
+    yield t0, y.copy()
     for k in range(steps):
         y = step(f, t0 + k * h, y, h)
-        # Rounding must not move the end.
-        yield (t1 if k + 1 == steps else t0 + (k + 1) * h), y
+        # Rounding must not move the end, nor the caller's changes the path.
+        yield (t1 if k + 1 == steps else t0 + (k + 1) * h), np.array(y)
 
 
 def _step_size(t0: float, t1: float, steps: int) -> float:
@@ -103,7 +107,7 @@ def _step_size(t0: float, t1: float, steps: int) -> float:
     if t1 == t0 or not np.isfinite(t1 - t0):
         raise ValueError(f"t1: expected a time at a finite distance from t0 = {t0}, got {t1}")
     h = (t1 - t0) / steps
-    if h == 0 or t0 + h == t0 or t1 - h == t1:
+    if abs(h) < np.spacing(max(abs(t0), abs(t1))):
         raise ValueError(f"steps: expected steps that move the time, got {steps} from {t0} to {t1}")
     return h
 
@@ -119,7 +123,7 @@ def global_errors(
 ) -> np.ndarray:
     """Return the global error max_k |y_k - y(t_k)| for each number of steps, the quantity in `order-of-a-method`.
 
-    For arrays it is the largest entry, over all steps.
+    The norm is the largest entry; another norm differs by a constant factor and has the same order.
 
     Args:
         solver: ``euler``, ``heun``, ``rk4`` or another generator of (t, y).
@@ -131,7 +135,7 @@ def global_errors(
         exact: t -> y(t), of the shape of y0.
 
     Returns:
-        [m], in the unit of y.
+        [m], in the unit of y; nan where the path or exact is nan somewhere.
 
     Raises:
         ValueError: if there is no count, exact returns another shape, or for any reason of ``euler``.
@@ -146,7 +150,11 @@ def global_errors(
 
 
 def _largest_error(path: Path, exact: Callable[[float], ArrayLike]) -> float:
-    return max(float(np.abs(y - _check.returned("exact", exact(t), np.shape(y))).max()) for t, y in path)
+    largest = 0.0
+    for t, y in path:
+        error = np.abs(y - _check.returned("exact", exact(t), np.shape(y))).max()
+        largest = np.maximum(largest, error)  # Python's max would drop a nan
+    return float(largest)
 
 
 def observed_order(counts: ArrayLike, errors: ArrayLike) -> float:
@@ -175,19 +183,30 @@ def euler_bound(h: float, L: float, M: float, time: float) -> float:
 
     Args:
         h: step size, above 0.
-        L: Lipschitz constant of f in y, above 0.
-        M: bound on the norm of y'', above 0.
+        L: Lipschitz constant of f in y, above 0; any larger number is one too.
+        M: bound on the norm of y'', at least 0.
         time: t - t0, above 0.
 
+    Returns:
+        The bound, in the unit of y; inf where it exceeds the largest number or L time exceeds 709.
+
     Raises:
-        ValueError: if one of them is not a finite number above 0.
+        ValueError: if h, L or time is not a finite number above 0, or M not one of at least 0.
 
     >>> round(euler_bound(0.1, 2.0, 12.0, 0.5), 4)  # y' = -2 y, y(0) = 3, up to t = 0.5
     0.5155
     """
-    names = {"h": h, "L": L, "M": M, "time": time}
-    h, L, M, time = (_check.positive(name, value) for name, value in names.items())
-    return float(M * h * np.expm1(L * time) / (2 * L))
+    h, L, time = (_check.positive(name, value) for name, value in {"h": h, "L": L, "time": time}.items())
+    if _check.number("M", M) < 0:
+        raise ValueError(f"M: expected a number of at least 0, got {M}")
+    if M == 0:
+        return 0.0
+    x = L * time
+    growth = 1.0 if x == 0 else np.expm1(x) / x if x <= 709 else np.inf
+    # Mantissas and exponents apart: h M alone may underflow where the bound does not.
+    mantissa, exponent = np.frexp([0.5, h, M, time, growth])
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(mantissa.prod(), exponent.sum()))
 
 
 def growth_factor(solver: Solver, z: ArrayLike) -> np.ndarray:
@@ -195,7 +214,7 @@ def growth_factor(solver: Solver, z: ArrayLike) -> np.ndarray:
 
     Args:
         solver: ``euler``, ``heun``, ``rk4`` or another generator of (t, y).
-        z: of any shape.
+        z: real, of any shape.
 
     Returns:
         Of the shape of z. The numbers stay bounded where it is at most 1 in size.
