@@ -77,7 +77,7 @@ def draw_ode(method: str, k: int) -> Figure:
     plt.close(figure)
     t = np.linspace(0, END, 101)
     left.plot(t, exact(t), color=plots.COLORS["ink"])
-    plots.path(left, path(method, COUNTS[k]), color=plots.COLORS["orange"])
+    plots.path(left, path(method, COUNTS[k]), color=plots.COLORS[METHODS[method][3]])
     left.set(xlim=VIEW["t"], ylim=VIEW["y"], xlabel="t", ylabel="y")
     left.set_title(f"{METHODS[method][0]}, {COUNTS[k]} steps, h = {END / COUNTS[k]:.3g}")
     _draw_errors(right, method, k)
