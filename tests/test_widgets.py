@@ -19,9 +19,11 @@ FIGURES = {
     "pushforward": widgets.pushforward,
     "parallelogram": widgets.parallelogram,
     "coupling": widgets.coupling,
+    "minimax": widgets.minimax,
     "newton": widgets.newton,
     "ode": widgets.ode,
     "transport": widgets.transport,
+    "wgan": widgets.wgan,
 }
 THETAS = [(0.5, 0, 0.2, 0, 0), (0, 0, 0, -0.1, 0), (0, 0, 0, 0, -0.1), (-0.7, 0.3, 1, -0.5, 0.3), (1, -1, -1, 1, -0.3)]
 

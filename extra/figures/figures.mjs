@@ -11,9 +11,11 @@ const FIGURES = {
   pushforward: () => import("./pushforward.mjs"),
   parallelogram: () => import("./parallelogram.mjs"),
   coupling: () => import("./coupling.mjs"),
+  minimax: () => import("./minimax.mjs"),
   newton: () => import("./newton.mjs"),
   ode: () => import("./ode.mjs"),
   transport: () => import("./transport.mjs"),
+  wgan: () => import("./wgan.mjs"),
   frames: () => import("./frames.mjs"),
 };
 

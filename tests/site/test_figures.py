@@ -14,6 +14,7 @@ PLACES = {
     "pushforward": "chapters/change_of_variables.html",
     "parallelogram": "chapters/jacobian.html",
     "coupling": "chapters/coupling.html",
+    "minimax": "chapters/minimax.html",
     "newton": "chapters/newton.html",
     "ode": "chapters/ode.html",
     "transport": "chapters/transport.html",
@@ -49,7 +50,14 @@ def described(host):
 def test_every_control_has_a_visible_label_and_changes_the_figure(figure, name, width, theme):
     host = figure(name, width=width, theme=theme)
     controls = host.locator(".tk-control :is(input, select)")
-    assert controls.count() == {"likelihood": 7, "coupling": 5, "frames": 1, "ode": 2, "transport": 3}.get(name, 4)
+    assert controls.count() == {
+        "likelihood": 7,
+        "coupling": 5,
+        "frames": 1,
+        "minimax": 2,
+        "ode": 2,
+        "transport": 3,
+    }.get(name, 4)
     for control in controls.all():
         assert host.locator(f"label[for={control.get_attribute('id')}]").is_visible()
         before = snapshot(host)

@@ -7,26 +7,32 @@ a notebook, ipywidgets that redraw the same plot; without ipywidgets, the static
 from teachkit.widgets._coupling import coupling, draw_coupling
 from teachkit.widgets._frames import frames
 from teachkit.widgets._likelihood import draw_likelihood, likelihood
+from teachkit.widgets._minimax import draw_minimax, minimax
 from teachkit.widgets._newton import draw_newton, newton
 from teachkit.widgets._ode import draw_ode, ode
 from teachkit.widgets._parallelogram import draw_parallelogram, parallelogram
 from teachkit.widgets._pushforward import draw_pushforward, pushforward
 from teachkit.widgets._transport import draw_transport, transport
+from teachkit.widgets._wgan import draw_wgan, wgan
 
 __all__ = [
     "coupling",
     "draw_coupling",
     "draw_likelihood",
+    "draw_minimax",
     "draw_newton",
     "draw_ode",
     "draw_parallelogram",
     "draw_pushforward",
     "draw_transport",
+    "draw_wgan",
     "frames",
     "likelihood",
+    "minimax",
     "newton",
     "ode",
     "parallelogram",
     "pushforward",
     "transport",
+    "wgan",
 ]
