@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from teachkit.jacobian import hutchinson, hutchinson_std, jacobian, jvp, log_abs_det, vjp
-from teachkit.plots import cell_area
 
 MAPS = {
     "sum and double": (
@@ -55,31 +54,6 @@ def test_partial_derivatives_alone_do_not_make_a_map_differentiable():
     np.testing.assert_allclose(f(np.array([[1e-9, 1e-9]])), 0.5)
 
 
-@pytest.mark.law("local-volume-scale")
-@pytest.mark.parametrize("z", [(1.0, 1.0), (0.3, -1.2), (-0.8, 0.4)])
-def test_area_of_a_small_image_tends_to_the_determinant(z):
-    det = abs(np.linalg.det(MAPS["square and sine"][1](z)))
-    gaps = [abs(cell_area(WAVE, np.array(z) - e / 2, e) / e**2 - det) for e in (0.1, 0.01)]
-    assert gaps[1] < 2e-4
-    assert gaps[1] < gaps[0] / 50
-
-
-@pytest.mark.law("local-volume-scale")
-def test_image_is_flat_where_the_determinant_is_zero():
-    """At (1/2, 1/2) the image of a cell lies in a strip that gets thin faster than the cell gets small."""
-    z = np.array([0.5, 0.5])
-    J = jacobian(WAVE, z)
-    assert np.linalg.det(J) == pytest.approx(0, abs=1e-11)
-    along, _, _ = np.linalg.svd(J)  # columns: the direction of the image, and the one across
-    grid = np.stack(np.meshgrid(*[np.linspace(-0.5, 0.5, 41)] * 2), -1).reshape(-1, 2)
-    boxes = []
-    for e in (0.1, 0.01, 0.001):
-        length, width = np.ptp(WAVE(z + e * grid) @ along, axis=0) / e
-        boxes.append(length * width)
-    assert boxes[0] > 8 * boxes[1] > 64 * boxes[2]
-    assert boxes[2] < 0.01
-
-
 @pytest.mark.law("running-determinant")
 def test_determinant_of_the_running_example(rng):
     z = rng.standard_normal((50, 2))
@@ -87,31 +61,6 @@ def test_determinant_of_the_running_example(rng):
     np.testing.assert_allclose(np.linalg.det(jacobian(WAVE, z)), by_hand, atol=1e-9)
     flat = np.array([[0.7, 2 * 0.7**2], [np.pi / 2, 1.0], [-1.0, 1.5 * np.pi]])
     np.testing.assert_allclose(np.linalg.det(jacobian(WAVE, flat)), 0, atol=1e-9)
-
-
-@pytest.mark.law("inverse-function")
-def test_local_inverse_has_the_inverse_jacobian(rng):
-    """Solve f(z) = x near (1, 1) by Newton's method, and differentiate the solution map by differences."""
-    z0 = np.array([1.0, 1.0])
-
-    def solve(x):
-        z = np.tile(z0, (len(x), 1))
-        for _ in range(50):
-            z = z - np.linalg.solve(jacobian(WAVE, z), (WAVE(z) - x)[..., None])[..., 0]
-        return z
-
-    image = WAVE(z0[None])
-    np.testing.assert_allclose(solve(image), z0[None], atol=1e-12)
-    inverse = jacobian(lambda x: solve(image + 1e-2 * x), [0.0, 0.0]) / 1e-2
-    np.testing.assert_allclose(inverse, np.linalg.inv(jacobian(WAVE, z0)), rtol=1e-6)
-
-
-@pytest.mark.law("inverse-function")
-def test_a_nonzero_determinant_is_local_news_only():
-    double = lambda z: np.stack([z[:, 0] ** 2 - z[:, 1] ** 2, 2 * z[:, 0] * z[:, 1]], 1)  # noqa: E731
-    z = np.array([[1.0, 0.5], [-1.0, -0.5]])
-    assert (np.abs(np.linalg.det(jacobian(double, z))) > 1).all()
-    np.testing.assert_array_equal(*double(z))
 
 
 def test_log_abs_det_equals_autograd(rng):
@@ -202,6 +151,34 @@ def test_variance_of_normal_probes_is_that_of_quadrature(rng):
 
 
 @pytest.mark.law("hutchinson-variance")
+@pytest.mark.parametrize("kappa", [1.0, 1.3, 1.8, 3.0, 6.0])
+def test_variance_grows_in_proportion_to_the_fourth_moment_less_one(kappa, rng):
+    """Entries are 0 or +-sqrt(kappa), the latter with probability 1/kappa: all 3^4 probes with their weights."""
+    A, root = rng.standard_normal((4, 4)), np.sqrt(kappa)
+    v = np.stack(np.meshgrid(*[[-root, 0.0, root]] * 4), -1).reshape(-1, 4)
+    weight = np.where(v == 0, 1 - 1 / kappa, 0.5 / kappa).prod(axis=1)
+    values = np.einsum("ni,ij,nj->n", v, A, v)
+    mean = weight @ values
+    assert mean == pytest.approx(np.trace(A), abs=1e-12)
+    variance, diagonal = weight @ (values - mean) ** 2, (np.diag(A) ** 2).sum()
+    signs = hutchinson_std(A) ** 2
+    assert variance == pytest.approx(signs + (kappa - 1) * diagonal, rel=1e-12)
+    assert variance == pytest.approx(signs + (kappa - 1) / 2 * (hutchinson_std(A, "gaussian") ** 2 - signs), rel=1e-12)
+    assert variance >= signs * (1 - 1e-12)
+
+
+def test_dependent_entries_can_do_better_than_signs(rng):
+    """Uniform on the sphere of radius sqrt(d): variance 2 d / (d + 2) (|S|^2 - (tr S)^2 / d)."""
+    ones, v = np.ones((5, 5)), rng.standard_normal((200_000, 5))
+    v *= np.sqrt(5) / np.linalg.norm(v, axis=1, keepdims=True)
+    values = np.einsum("ni,ij,nj->n", v, ones, v)
+    assert values.mean() == pytest.approx(5, abs=0.06)
+    assert values.std() == pytest.approx(np.sqrt(10 / 7 * 20), rel=0.01)
+    assert np.sqrt(10 / 7 * 20) == pytest.approx(5.35, abs=5e-3)
+    assert hutchinson_std(ones) == pytest.approx(6.32, abs=5e-3)
+
+
+@pytest.mark.law("hutchinson-variance")
 def test_special_matrices():
     diagonal, turn, ones = np.diag([1.0, -2.0, 3.0]), np.array([[0.0, -1.0], [1.0, 0.0]]), np.ones((50, 50))
     assert hutchinson_std(diagonal) == 0
@@ -251,7 +228,12 @@ RNG = np.random.default_rng
         (lambda: jvp(lambda z: z[:1], [1.0, 2.0], [1.0, 0.0]), "f: expected to map"),
         (lambda: vjp(WAVE, [1.0, 2.0], [1.0, 2.0, 3.0]), r"u: expected shape \[2\], got \[3\]"),
         (lambda: vjp(WAVE, [1.0, 2.0], "ab"), "u: expected an array of numbers"),
+        (lambda: jvp(lambda z: z * np.nan, [1.0], [1.0]), "f: expected finite values around x"),
+        (lambda: log_abs_det(np.log, [-1.0]), "f: expected finite values around x"),
         (lambda: hutchinson(lambda v: v[:, :1], 3, RNG(0)), "matvec: expected to map"),
+        (lambda: hutchinson(lambda v: v * np.nan, 3, RNG(0)), "matvec: expected finite"),
+        (lambda: hutchinson(lambda v: v, 3, 0), "rng: expected a generator"),
+        (lambda: hutchinson_std(np.zeros((0, 0))), "A: expected at least one number"),
         (lambda: hutchinson(lambda v: v, 3, RNG(0), probes=0), "probes: expected a whole number"),
         (lambda: hutchinson(lambda v: v, 0, RNG(0)), "d: expected a whole number"),
         (lambda: hutchinson(lambda v: v, 3, RNG(0), law="uniform"), "law: expected one of rademacher, gaussian"),
