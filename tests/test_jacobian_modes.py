@@ -1,5 +1,6 @@
 """Forward and reverse mode against the whole Jacobian and autograd, and their cost by counting."""
 
+import weakref
 from itertools import pairwise
 
 import numpy as np
@@ -32,6 +33,7 @@ PARTS = Step(  # (x, y) -> (x^2 + y, x y): the first half of the running example
     lambda z, v: np.stack([2 * z[:, 0] * v[:, 0] + v[:, 1], z[:, 1] * v[:, 0] + z[:, 0] * v[:, 1]], 1),
     lambda z, u: np.stack([2 * z[:, 0] * u[:, 0] + z[:, 1] * u[:, 1], u[:, 0] + z[:, 0] * u[:, 1]], 1),
 )
+TWO = np.ones((2, 2))
 SECOND = np.array([False, True])
 SINE = entrywise(lambda a: np.where(SECOND, np.sin(a), a), lambda a: np.where(SECOND, np.cos(a), 1.0))
 
@@ -70,12 +72,12 @@ def test_reverse_mode_equals_autograd(rng):
 @pytest.mark.law("forward-mode")
 @pytest.mark.law("reverse-mode")
 def test_running_example_by_hand():
-    x = np.array([[1.0, 1.0]])
+    x, c = np.array([[1.0, 0.5]]), np.cos(0.5)
     y, slope = forward_mode([PARTS, SINE], x, np.array([[1.0, 2.0]]))
-    np.testing.assert_allclose(y, [[2, np.sin(1)]])
-    np.testing.assert_allclose(slope, [[4, 3 * np.cos(1)]])
+    np.testing.assert_allclose(y, [[1.5, np.sin(0.5)]])
+    np.testing.assert_allclose(slope, [[4, 2.5 * c]])
     _, gradient = reverse_mode([PARTS, SINE], x, np.array([[1.0, 1.0]]))
-    np.testing.assert_allclose(gradient, [[2 + np.cos(1), 1 + np.cos(1)]])
+    np.testing.assert_allclose(gradient, [[2 + c / 2, 1 + c]])
 
 
 @pytest.mark.law("adjoint-test")
@@ -93,6 +95,35 @@ def test_a_transpose_that_is_forgotten_is_found(rng):
     x, v, u = rng.standard_normal((3, 1, 3))
     left, right = u @ forward_mode([wrong], x, v)[1].T, reverse_mode([wrong], x, u)[1] @ v.T
     assert abs(left - right) > 0.1
+
+
+def defect(steps, x, v, u):
+    """Return u . (J v) - (J^T u) . v, [n]."""
+    return (u * forward_mode(steps, x, v)[1]).sum(1) - (reverse_mode(steps, x, u)[1] * v).sum(1)
+
+
+@pytest.mark.law("adjoint-test")
+@pytest.mark.parametrize("entry", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_one_wrong_entry_is_found_at_every_random_point(entry, rng):
+    """The converse: whatever the entry of J^T that is wrong, the two sides differ."""
+    x, v, u = rng.standard_normal((3, 100, 2))
+    to, of = np.eye(2)[list(entry)]
+    wrong = PARTS._replace(vjp=lambda x, u: PARTS.vjp(x, u) + np.outer(u @ of, to))
+    assert (np.abs(defect([PARTS, SINE], x, v, u)) < 1e-12).all()
+    assert (np.abs(defect([wrong], x, v, u)) > 1e-8).all()
+
+
+@pytest.mark.law("adjoint-test")
+def test_it_judges_one_point_and_trusts_the_jvp(rng):
+    v, u = rng.standard_normal((2, 100, 2))
+    forgotten = PARTS._replace(vjp=PARTS.jvp)
+    blind, x = np.ones((100, 2)), rng.standard_normal((100, 2))  # at (1, 1) the matrix is symmetric
+    np.testing.assert_allclose(defect([forgotten, SINE], blind, v, u), 0, atol=1e-12)
+    assert (np.abs(defect([forgotten, SINE], x, v, u)) > 1e-8).all()
+    half = np.array([[0.5, 1.0]])  # the same mistake in both products passes everywhere
+    both = Step(PARTS.value, lambda x, v: PARTS.jvp(x * half, v), lambda x, u: PARTS.vjp(x * half, u))
+    np.testing.assert_allclose(defect([both], x, v, u), 0, atol=1e-12)
+    assert np.abs(both.jvp(x, v) - jvp(both.value, x, v)).max() > 0.1  # differences find it
 
 
 def counted(A, log):
@@ -119,6 +150,25 @@ def test_cost_is_what_the_modes_do(sizes, rng):
     assert (forward < sum(log)) == (sizes[0] < sizes[-1])
 
 
+@pytest.mark.law("forward-mode")
+@pytest.mark.law("reverse-mode")
+def test_reverse_mode_keeps_every_point_and_forward_mode_forgets():
+    born, alive = [], []
+
+    def value(x):
+        alive.append(sum(reference() is not None for reference in born))
+        y = x + 1
+        born.append(weakref.ref(y))
+        return y
+
+    steps = [Step(value, lambda x, v: v, lambda x, u: u)] * 6
+    forward_mode(steps, np.zeros((1, 2)), np.ones((1, 2)))
+    assert max(alive) <= 2
+    born.clear(), alive.clear()
+    reverse_mode(steps, np.zeros((1, 2)), np.ones((1, 2)))
+    assert alive == [0, 1, 2, 3, 4, 5]
+
+
 @pytest.mark.law("cost-of-modes")
 def test_neither_mode_is_best_for_a_bottleneck():
     """R^100 -> R -> R^100: the outer product of one column and one row takes 100 * 100 multiplications."""
@@ -138,6 +188,17 @@ def test_neither_mode_is_best_for_a_bottleneck():
         (lambda: reverse_mode([], [[1.0]], [[1.0]]), "steps: expected at least one Step"),
         (lambda: reverse_mode([PARTS], [[1.0, np.nan]], [[1.0, 1.0]]), "x: expected finite"),
         (lambda: reverse_mode([PARTS], [[1.0, 1.0]], [[1.0]]), r"u: expected shape \[1, 2\]"),
+        (lambda: forward_mode([PARTS._replace(value=lambda x: x[:1])], TWO, TWO), r"steps\[0\].value: expected to map"),
+        (
+            lambda: forward_mode([SINE, PARTS._replace(jvp=lambda x, v: v[:, :1])], TWO, TWO),
+            r"steps\[1\].jvp: expected",
+        ),
+        (
+            lambda: reverse_mode([SINE, PARTS._replace(vjp=lambda x, u: u[:, :1])], TWO, TWO),
+            r"steps\[1\].vjp: expected",
+        ),
+        (lambda: forward_mode([entrywise(np.sin, lambda x: x[:, :1])], TWO, TWO), "slope: expected to return shape"),
+        (lambda: reverse_mode([entrywise(lambda x: x[:, :1], np.cos)], TWO, TWO), "function: expected to return shape"),
         (lambda: cost([3]), "sizes: expected at least two"),
         (lambda: cost([3, 0]), r"sizes\[1\]: expected a whole number"),
         (lambda: cost(3), "sizes: expected a vector"),

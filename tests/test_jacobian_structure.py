@@ -32,6 +32,17 @@ def test_a_zero_on_the_diagonal_is_no_hindrance():
     assert eliminate([[0, 0, 1], [1, 0, 0], [0, 1, 0]])[:2] == (1, 0.0)
 
 
+def test_rounding_hides_a_singular_matrix_from_elimination():
+    """The size of the determinant is no sign of it: det 2^-3072 is harmless, and det 1 can come with condition 1e18."""
+    got = eliminate([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    assert got.sign != 0
+    assert -40 < got.log_abs_det < -30
+    assert triangular_log_det(np.full(3072, 0.5)) == pytest.approx(-3072 * np.log(2))
+    T = np.eye(60) - np.triu(np.ones((60, 60)), 1)
+    assert triangular_log_det(np.diag(T)) == 0
+    assert np.linalg.cond(T) > 1e16
+
+
 def test_elimination_leaves_its_argument_alone():
     A = np.array([[1.0, 2.0], [3.0, 4.0]])
     eliminate(A)
@@ -145,6 +156,24 @@ def test_low_rank_at_the_edges_of_floats(scale):
     assert low_rank_log_det(u, scale * w) == pytest.approx(2 * np.log(scale) if scale > 1 else 0, rel=1e-12)
 
 
+@pytest.mark.parametrize("product", [1e-300, -1e-20, 1e-9, -0.4, -0.6, -3.0])
+def test_rank_one_near_the_identity_keeps_its_digits(product):
+    expected = np.log1p(product) if product > -1 else np.log(-1 - product)
+    assert low_rank_log_det([product], [1.0]) == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.law("determinant-lemma")
+def test_a_new_first_row_of_a_triangle_that_was_singular_there(rng):
+    T, row = np.tril(rng.standard_normal((5, 5))) + 3 * np.eye(5), rng.standard_normal(5)
+    T[0, 0] = 0.0
+    new = T.copy()
+    new[0] = row
+    T[0, 0] = 1.0  # the row is replaced anyway
+    factor = 1 + (row - T[0]) @ np.linalg.solve(T, np.eye(5)[0])
+    expected = triangular_log_det(np.diag(T)) + np.log(abs(factor))
+    assert np.linalg.slogdet(new).logabsdet == pytest.approx(expected, abs=1e-10)
+
+
 @pytest.mark.law("trace-is-a-slope")
 @pytest.mark.parametrize("d", SIZES)
 def test_trace_is_the_slope_of_the_log_determinant_at_the_identity(d, rng):
@@ -175,6 +204,7 @@ def test_the_inverse_worked_by_hand():
     [
         (lambda: eliminate([[1.0, 2.0]]), "A: expected a square matrix"),
         (lambda: eliminate([[np.nan]]), "A: expected finite"),
+        (lambda: eliminate([[1.7e308, 1.7e308], [-1.7e308, 1.7e308]]), "A: expected a matrix whose elimination"),
         (lambda: triangular_log_det(3.0), r"diagonal: expected one diagonal \[d\] or a batch \[n, d\]"),
         (lambda: triangular_log_det([]), "diagonal: expected shape"),
         (lambda: triangular_log_det([np.inf, 1.0]), "diagonal: expected finite"),

@@ -60,10 +60,20 @@ def entrywise(function: Map, slope: Map) -> Step:
         function: array -> array of the same shape.
         slope: its derivative, likewise.
 
+    Raises:
+        ValueError: when called, if function or slope changes the shape.
+
     >>> entrywise(np.sin, np.cos).jvp(np.zeros((1, 2)), np.array([[1.0, 2.0]]))
     array([[1., 2.]])
     """
-    return Step(function, lambda x, v: slope(x) * v, lambda x, u: slope(x) * u)
+
+    def value(x: np.ndarray) -> np.ndarray:
+        return _check.returned("function", function(x), np.shape(x))
+
+    def product(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return _check.returned("slope", slope(x), np.shape(x)) * v
+
+    return Step(value, product, product)
 
 
 def forward_mode(steps: Sequence[Step], x: ArrayLike, v: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -78,16 +88,25 @@ def forward_mode(steps: Sequence[Step], x: ArrayLike, v: ArrayLike) -> tuple[np.
         f(x) [n, m] and J v [n, m].
 
     Raises:
-        ValueError: if there is no step or one is no ``Step``, or x or v is not a finite [n, d].
+        ValueError: if there is no step or one is no ``Step``, x or v is not a finite [n, d], or a step returns a
+            wrong shape.
 
     >>> forward_mode([linear([[1.0, 1.0]]), entrywise(np.exp, np.exp)], [[0.0, 0.0]], [[1.0, 2.0]])
     (array([[1.]]), array([[3.]]))
     """
     steps, x = _check.instances("steps", steps, Step), _check.points("x", x)
     v = _check.shaped("v", v, x.shape)
-    for step in steps:
-        x, v = step.value(x), step.jvp(x, v)
+    for i, step in enumerate(steps):
+        y = _value(i, step, x)
+        x, v = y, _check.returned(f"steps[{i}].jvp", step.jvp(x, v), y.shape)
     return x, v
+
+
+def _value(i: int, step: Step, x: np.ndarray) -> np.ndarray:
+    y = _check.floats(f"steps[{i}].value", step.value(x))
+    if y.ndim != 2 or len(y) != len(x):
+        raise ValueError(f"steps[{i}].value: expected to map {list(x.shape)} to [{len(x)}, m], got {list(y.shape)}")
+    return y
 
 
 def reverse_mode(steps: Sequence[Step], x: ArrayLike, u: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -104,19 +123,20 @@ def reverse_mode(steps: Sequence[Step], x: ArrayLike, u: ArrayLike) -> tuple[np.
         f(x) [n, m] and J^T u [n, d].
 
     Raises:
-        ValueError: if there is no step or one is no ``Step``, x is not a finite [n, d], or u does not fit f(x).
+        ValueError: if there is no step or one is no ``Step``, x is not a finite [n, d], u does not fit f(x), or a
+            step returns a wrong shape.
 
     >>> reverse_mode([linear([[1.0, 1.0]]), entrywise(np.exp, np.exp)], [[0.0, 0.0]], [[2.0]])
     (array([[1.]]), array([[2., 2.]]))
     """
     steps, x = _check.instances("steps", steps, Step), _check.points("x", x)
     kept = []
-    for step in steps:
+    for i, step in enumerate(steps):
         kept.append(x)
-        x = step.value(x)
+        x = _value(i, step, x)
     u = _check.shaped("u", u, x.shape)
-    for step, before in zip(reversed(steps), reversed(kept), strict=True):
-        u = step.vjp(before, u)
+    for i in reversed(range(len(steps))):
+        u = _check.returned(f"steps[{i}].vjp", steps[i].vjp(kept[i], u), kept[i].shape)
     return x, u
 
 

@@ -1,7 +1,7 @@
 """Determinants: by elimination in general, and without it where the matrix has structure.
 
 Elimination on a d x d matrix takes O(d^3) operations. A triangular matrix needs its diagonal alone, O(d), and the
-identity plus a matrix of rank r needs O(d r^2). Logarithms are in nats.
+identity plus a matrix of rank r needs O(d r^2 + r^3). Logarithms are in nats.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class Elimination(NamedTuple):
     """A determinant and what it took.
 
     Attributes:
-        sign: 1, -1, or 0 for a singular matrix.
-        log_abs_det: log |det A|, -inf for a singular matrix.
+        sign: 1 or -1; 0 if a pivot is exactly 0. Rounding usually leaves a tiny pivot in a singular matrix.
+        log_abs_det: log |det A|; -inf if a pivot is exactly 0.
         multiplications: how many multiplications and divisions were made.
     """
 
@@ -37,7 +37,7 @@ def eliminate(A: ArrayLike) -> Elimination:
         A: [d, d].
 
     Raises:
-        ValueError: if A is not a finite square matrix.
+        ValueError: if A is not a finite square matrix, or so large that sums of its entries leave the range of floats.
 
     >>> eliminate([[1.0, 1.0], [2.0, 0.0]])  # det = -2, log 2 = 0.693...
     Elimination(sign=-1, log_abs_det=0.6931471805599453, multiplications=2)
@@ -46,13 +46,16 @@ def eliminate(A: ArrayLike) -> Elimination:
     sign, total, count = 1, 0.0, 0
     for k in range(len(U)):
         p = k + int(np.abs(U[k:, k]).argmax())
+        if not np.abs(U[p, k]) < np.inf:
+            raise ValueError("A: expected a matrix whose elimination stays within the range of floats")
         if U[p, k] == 0:
             return Elimination(0, -np.inf, count)
         if p != k:
             U[[k, p]] = U[[p, k]]
             sign = -sign
         factors = U[k + 1 :, k] / U[k, k]
-        U[k + 1 :, k + 1 :] -= np.outer(factors, U[k, k + 1 :])
+        with np.errstate(over="ignore", invalid="ignore"):
+            U[k + 1 :, k + 1 :] -= np.outer(factors, U[k, k + 1 :])
         sign, total = int(sign * np.sign(U[k, k])), total + float(np.log(np.abs(U[k, k])))
         count += len(factors) + len(factors) ** 2
     return Elimination(sign, total, count)
@@ -85,9 +88,10 @@ def triangular_log_det(diagonal: ArrayLike) -> np.ndarray:
 
 
 def low_rank_log_det(U: ArrayLike, W: ArrayLike) -> float:
-    """Return log |det(I + U W^T)| from the r x r matrix I + W^T U: O(d r^2) instead of O(d^3).
+    """Return log |det(I + U W^T)| from the r x r matrix I + W^T U: O(d r^2 + r^3), not O(d^3).
 
-    Statement `sylvester-identity`; for vectors, r = 1, it is log |1 + w . u|, statement `determinant-lemma`.
+    Statement `sylvester-identity`; for vectors, r = 1, it is log |1 + w . u|, statement `determinant-lemma`, exact
+    to the last digits for small w . u too.
 
     Args:
         U: [d, r], or [d] for r = 1.
@@ -110,7 +114,9 @@ def low_rank_log_det(U: ArrayLike, W: ArrayLike) -> float:
     W = _check.shaped("W", W, U.shape)
     U, W = U.reshape(len(U), -1), W.reshape(len(W), -1)
     with np.errstate(over="ignore", invalid="ignore"):
-        core = np.eye(U.shape[1]) + W.T @ U
-    if not np.isfinite(core).all():
+        product = W.T @ U
+    if not np.isfinite(product).all():
         raise ValueError("U: expected a product W^T U within the range of floats")
-    return float(np.linalg.slogdet(core).logabsdet)
+    if product.size == 1 and product > -0.5:  # adding 1 first would drop a small product
+        return float(np.log1p(product[0, 0]))
+    return float(np.linalg.slogdet(np.eye(len(product)) + product).logabsdet)
