@@ -35,9 +35,22 @@ def test_both_pictures_have_one_scale_and_show_the_first_patch(name):
 
 
 def test_presets_show_what_they_say():
-    det = {name: np.linalg.det(MAPS["wave"].matrix(v["z1"], v["z2"])) for name, v in PRESETS.items() if "z1" in v}
-    assert det["Mirrored (det below 0)"] < -0.1
-    assert det["Collapse (det 0)"] == pytest.approx(0, abs=1e-15)
+    mirrored, collapse = PRESETS["Mirrored (det below 0)"], PRESETS["Collapse (det 0)"]
+    assert (determinants(**mirrored) < 0).all()  # nothing cancels: its readout is the area
+    assert np.linalg.det(MAPS["wave"].matrix(collapse["z1"], collapse["z2"])) == pytest.approx(0, abs=1e-15)
+
+
+def determinants(map, z1, z2, side):
+    """Return det J at the middles of 100 x 100 parts of a square."""
+    s = (np.arange(100) + 0.5) / 100 * side
+    return np.array([[np.linalg.det(MAPS[map].matrix(z1 + a, z2 + b)) for a in s] for b in s])
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_signed_area_is_the_mean_of_the_determinant_folded_or_not(name):
+    for corner in ((0.5, 1.0), (0.5, 0.5), (-0.25, -0.25)):
+        mean = determinants(name, *corner, 0.5).mean()
+        assert signed_ratio(name, corner, 0.5) == pytest.approx(mean, abs=1e-4)
 
 
 @pytest.mark.parametrize("values", [{"z1": 2.0}, {"z2": -1.8}, {"side": 0.0}, {"map": "fold"}])

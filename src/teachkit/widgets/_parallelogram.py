@@ -56,7 +56,7 @@ MAPS = {
     ),
 }
 PRESETS = {
-    "Mirrored (det below 0)": {"map": "wave", "z1": 0.5, "z2": 1.0, "side": 0.5},
+    "Mirrored (det below 0)": {"map": "wave", "z1": 0.5, "z2": 1.0, "side": 0.2},
     "Collapse (det 0)": {"map": "wave", "z1": 0.5, "z2": 0.5, "side": 0.5},
     "Small square": {"side": 0.05},
 }
@@ -66,6 +66,7 @@ def parallelogram(map: str = "wave", z1: float = 0.75, z2: float = -0.5, side: f
     """Return the figure of a square, its image and the parallelogram of J, statement `local-volume-scale`.
 
     The reader moves the square's corner; the figure compares the area of the image, with its sign, with det J there.
+    Where the map folds the square, parts of opposite orientation cancel, and what is covered twice counts twice.
 
     Args:
         map: the map to begin with: "wave", "swap", "stretch" or "turn".
@@ -143,7 +144,7 @@ def _draw(ax: Axes, f: Map, corner: np.ndarray, foot: np.ndarray, edges: np.ndar
 
 
 def signed_ratio(map: str, corner: tuple[float, float], side: float) -> float:
-    """Return the signed area of the image of a square over the square's own: below 0 where the map mirrors it.
+    """Return the signed area of the image of a square over the square's own, the mean of det J over the square.
 
     >>> round(signed_ratio("stretch", (0.3, -1.0), 0.5), 9)
     5.0
