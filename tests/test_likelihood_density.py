@@ -52,12 +52,13 @@ def test_quadrature_is_that_of_scipy(name):
 
 
 @pytest.mark.law("gaussian-kl")
+@pytest.mark.parametrize("first", [(0.0, 1.0), (-2.0, 0.5), (3.0, 4.0)])
 @pytest.mark.parametrize("mu", [0.0, 1e-6, 0.7, 30.0])
 @pytest.mark.parametrize("sigma", [0.3, 1.0, 5.0])
-def test_kl_of_normal_laws_in_closed_form(mu, sigma):
-    value, error = density_kl(normal(0), normal(mu, sigma), -90, 90)
+def test_kl_of_normal_laws_in_closed_form(first, mu, sigma):
+    value, error = density_kl(normal(*first), normal(mu, sigma), -90, 90)
     assert error < 1e-9
-    assert value == pytest.approx(gaussian_kl(0, 1, mu, sigma), rel=1e-9, abs=error)
+    assert value == pytest.approx(gaussian_kl(*first, mu, sigma), rel=1e-9, abs=error)
 
 
 @pytest.mark.law("gibbs-inequality")
@@ -65,17 +66,19 @@ def test_kl_is_not_symmetric_and_vanishes_for_equal_densities():
     there, back = density_kl(normal(0), normal(0, 3), -60, 60), density_kl(normal(0, 3), normal(0), -60, 60)
     assert 0 < there.value < back.value - 1
     assert density_kl(MODES.log_prob, MODES.log_prob, -20, 20).value == 0
+    steps = [density_kl(normal(a), normal(b), -40, 40).value for a, b in ((0, 1), (1, 2), (0, 2))]
+    assert steps == [pytest.approx(0.5), pytest.approx(0.5), pytest.approx(2)]  # no triangle inequality
 
 
 @pytest.mark.law("likelihood-limit")
 def test_mean_log_likelihood_tends_to_the_negative_cross_entropy(rng):
     x = MODES.sample(200_000, rng)
-    own = -MODES.log_prob(x)  # its mean estimates the entropy
+    entropy, _ = panels(lambda t: -np.exp(MODES.log_prob(t[:, None]))[None] * MODES.log_prob(t[:, None]), -15, 15)
     for mu, sigma in ((0, 2), (2, 1), (-1, 3)):
-        terms = own + normal(mu, sigma)(x)
+        terms = normal(mu, sigma)(x)
         divergence, _ = density_kl(MODES.log_prob, normal(mu, sigma), -30, 30)
-        assert terms.mean() == pytest.approx(-divergence, abs=5 * terms.std() / np.sqrt(len(x)))
-        assert gaussian_log_likelihood(x[:, 0], mu, sigma) == pytest.approx((terms - own).sum(), rel=1e-9)
+        assert terms.mean() == pytest.approx(-entropy[0] - divergence, abs=5 * terms.std() / np.sqrt(len(x)))
+        assert gaussian_log_likelihood(x[:, 0], mu, sigma) == pytest.approx(terms.sum(), rel=1e-9)
 
 
 @pytest.mark.law("moment-matching")
@@ -90,11 +93,26 @@ def test_divergence_to_a_normal_law_splits_in_two(law):
         assert value > least
 
 
+@pytest.mark.parametrize(
+    ("std", "mu", "sigma", "least"),
+    [(0.5, 0.0, 1.736, 1.871), (0.5, 2.0, 0.5, 0.693), (1.0, 0.0, 2.047, 0.2265)],  # the first is a local minimum only
+)
+def test_minima_of_the_other_direction(std, mu, sigma, least):
+    modes = Mixture([0.5, 0.5], [[-2.0], [2.0]], std).log_prob
+    value = density_kl(normal(mu, sigma), modes, -30, 30).value
+    assert value == pytest.approx(least, abs=1e-3)
+    for a, b in ((0.1, 1), (-0.1, 1), (0, 1.05), (0, 0.95), (0.1, 1.05), (0.1, 0.95)):
+        assert density_kl(normal(mu + a, sigma * b), modes, -30, 30).value > value
+    if least < 0.7:
+        grid = [(a, b) for a in np.linspace(0, 3, 13) for b in np.geomspace(0.3, 3, 13)]
+        assert min(density_kl(normal(a, b), modes, -30, 30).value for a, b in grid) > value - 1e-3
+
+
 @pytest.mark.law("tv-event")
-@pytest.mark.parametrize("theta", [0.1, 1.0, 4.0])
+@pytest.mark.parametrize("theta", [-2.0, 0.1, 1.0, 4.0])
 def test_total_variation_of_shifted_normal_laws(theta):
     value, error = density_total_variation(normal(0), normal(theta), -30, 30)
-    assert value == pytest.approx(2 * stats.norm.cdf(theta / 2) - 1, abs=1e-10 + error)
+    assert value == pytest.approx(2 * stats.norm.cdf(abs(theta) / 2) - 1, abs=1e-10 + error)
     overlap = integrate.quad(lambda x: min(stats.norm.pdf(x), stats.norm.pdf(x - theta)), -30, 30, points=[theta / 2])
     assert value == pytest.approx(1 - overlap[0], abs=1e-9)
 
@@ -140,14 +158,23 @@ def test_a_uniform_law_that_moves(shift):
 
 
 @pytest.mark.law("js-saturation")
-@pytest.mark.parametrize("theta", [0.0, 0.5, 2.0, 6.0, 10.0])
-def test_js_of_normal_laws_comes_close_to_its_ceiling(theta):
-    left = LOG2 - density_js(normal(0), normal(theta), -30, 40).value
-    assert -1e-12 <= left <= np.exp(-(theta**2) / 8) + 1e-12
-    overlap = integrate.quad(
-        lambda x: np.sqrt(stats.norm.pdf(x) * stats.norm.pdf(x - theta)), -30, 40, points=[0, theta]
-    )
-    assert overlap[0] == pytest.approx(np.exp(-(theta**2) / 8), abs=1e-9)
+@pytest.mark.parametrize("theta", [-3.0, 0.0, 0.5, 2.0, 6.0, 10.0])
+@pytest.mark.parametrize("sigma", [0.7, 1.0, 3.0])
+def test_js_of_normal_laws_comes_close_to_its_ceiling(theta, sigma):
+    exact = np.exp(-(theta**2) / (8 * sigma**2))
+    p, q = (stats.norm(mu, sigma).pdf for mu in (0, theta))
+    overlap = integrate.quad(lambda x: np.sqrt(p(x) * q(x)), -30, 40, points=[0, theta / 2, theta], limit=200)
+    assert overlap[0] == pytest.approx(exact, abs=1e-9)
+    left = LOG2 - density_js(normal(0, sigma), normal(theta, sigma), -30, 40).value
+    assert -1e-12 <= left <= exact + 1e-12
+
+
+@pytest.mark.law("js-saturation")
+@pytest.mark.parametrize("name", SCIPY)
+def test_js_of_other_laws_stays_within_their_overlap_of_its_ceiling(name):
+    p, q, low, high = SCIPY[name]
+    affinity, _ = panels(lambda x: np.sqrt(p.pdf(x) * q.pdf(x))[None], low, high)
+    assert 0 < LOG2 - density_js(logpdf(p), logpdf(q), low, high).value <= affinity[0] + 1e-9
 
 
 @pytest.mark.law("likelihood-not-quality")
@@ -165,6 +192,22 @@ def test_a_single_zero_of_the_density_is_not_a_hole():
             assert density_kl(normal(0), notch, low, 20).value == pytest.approx(
                 np.euler_gamma + LOG2, abs=1e-6
             )  # -E log x^2
+
+
+@pytest.mark.law("kl-divergence")
+@pytest.mark.parametrize("width", [1e-2, 1e-6])
+def test_a_narrow_hole_is_found_if_one_says_where(width):
+    hole = (0.301, 0.301 + width)
+    lost = np.diff(stats.norm.cdf(hole))[0]
+    gap = lambda x: np.where((x[:, 0] > hole[0]) & (x[:, 0] < hole[1]), -np.inf, normal(0)(x) - np.log1p(-lost))  # noqa: E731
+    if width > 1e-3:  # more than the thousandth that an interval may leave out
+        with pytest.raises(ValueError, match="log_q: expected a density with mass 1"):
+            density_kl(normal(0), gap, -20, 20)
+    else:
+        assert density_kl(normal(0), gap, -20, 20).value < 1e-6  # missed: a lower bound, as promised
+    assert density_kl(normal(0), gap, -20, 20, points=hole).value == np.inf
+    assert density_js(normal(0), gap, -20, 20, points=hole).value > 0.3 * lost
+    assert density_total_variation(normal(0), gap, -20, 20, points=hole).value == pytest.approx(lost, rel=1e-6)
 
 
 def test_value_is_a_lower_bound_when_the_interval_is_short():
@@ -207,6 +250,8 @@ def test_quadrature_is_exact_for_polynomials_and_sees_jumps():
         ((normal(0), lambda x: normal(0)(x)[:, None], -9, 9), "log_q: expected one number a point"),
         ((lambda x: x[:, 0] * np.nan, normal(0), -9, 9), "log_p: expected log-densities below infinity"),
         ((normal(0), lambda x: ["a"], -9, 9), "log_q: expected an array of numbers"),
+        ((normal(0), normal(0), -9, 9, [10.0]), "points: expected numbers between -9 and 9"),
+        ((normal(0), normal(0), -9, 9, [np.nan]), "points: expected finite numbers"),
     ],
 )
 def test_bad_input_names_the_argument(compare, arguments, message):

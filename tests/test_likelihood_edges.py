@@ -30,12 +30,40 @@ def test_fit_at_any_scale(scale):
 def test_fit_far_from_zero_loses_no_digits():
     assert gaussian_mle([1e8 + 1, 1e8 + 2, 1e8 + 3]).sigma == pytest.approx(np.sqrt(2 / 3), rel=1e-14)
     assert gaussian_mle([-1e308, 1e308]) == (0.0, 1e308)
+    assert gaussian_mle([1, 1 + 2**-52]).sigma == 2**-53
+    assert gaussian_mle([1e8, 1e8 + 2**-26]).sigma == 2**-27
 
 
 def test_likelihood_far_away_is_minus_infinity_and_not_an_error():
     assert gaussian_log_likelihood(X, 4, 1e-300) == -np.inf
     assert gaussian_kl(0, 1, 0, 1e-300) == np.inf
     assert gaussian_kl(0, 1e-300, 0, 1) == pytest.approx(300 * np.log(10) - 0.5)
+    assert gaussian_kl(1, 1, 0, 1e-309) == np.inf
+    np.testing.assert_array_equal(gaussian_gradient(X, 2, 1e-200), [np.inf, np.inf])
+
+
+def test_a_difference_beyond_the_largest_number_is_no_obstacle():
+    assert gaussian_kl(1e308, 1e308, -1e308, 1e308) == pytest.approx(2, rel=1e-15)
+    value = gaussian_log_likelihood([1e308], -1e308, 1e308)
+    assert value == pytest.approx(gaussian_log_likelihood([1], -1, 1) - 308 * np.log(10), rel=1e-14)
+    np.testing.assert_allclose(gaussian_gradient([1e308], -1e308, 1e308), [2e-308, 3], rtol=1e-14)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_kl_of_close_deviations_keeps_its_digits(scale):
+    r = 2.0**-20
+    assert gaussian_kl(0, scale * (1 + r), 0, scale) == pytest.approx(r**2 - r**3 / 3, rel=1e-9)
+
+
+@pytest.mark.parametrize(("scale", "sigma"), [(1, 1e-154), (1, 1e-200), (1, 1e-5), (1e300, 2)])
+def test_ascent_from_a_deviation_far_too_small(scale, sigma):
+    with pytest.raises(FloatingPointError, match=f"step: 0.5 is too large at mu = 2, sigma = {sigma:g}"):
+        list(gaussian_ascent(scale * X, 2, sigma, 0.5))
+
+
+def test_ascent_yields_the_start_and_as_many_steps():
+    assert len(list(gaussian_ascent(X, 2, 1e-200, 0.5, steps=0))) == 1
+    assert [k.mu for k in gaussian_ascent(X, 2, 2, 0.5, steps=1)] == [2, 2.25]
 
 
 def test_one_outcome_and_the_certain_one():
@@ -54,6 +82,7 @@ def test_tiny_probabilities(tiny):
 def test_rounding_of_the_sum_is_forgiven():
     p = np.full(7, 0.1) + 3 / 70 * (1 + 1e-12)
     assert kl(p, np.full(7, 1 / 7)) == pytest.approx(0, abs=1e-20)
+    assert total_variation([1 + 9e-10, 0], [0, 1]) == 1
 
 
 @pytest.mark.parametrize("compare", [kl, js, total_variation])
@@ -81,6 +110,8 @@ def test_bad_vectors_are_named(compare, p, q, message):
         (lambda: gaussian_mle([[1.0, 2.0]]), "x: expected a vector"),
         (lambda: gaussian_mle([1.0, np.inf]), "x: expected finite numbers"),
         (lambda: gaussian_mle([1e-3] * 3), "x: expected at least two different values"),
+        (lambda: gaussian_mle([5e-324, 1e-323]), "x: .* and a deviation above 0"),
+        (lambda: next(gaussian_ascent([3, 3, 3], 3, 1, 0.5)), "x: expected at least two different values"),
         (lambda: gaussian_log_likelihood(X, 0, 0), "sigma: expected finite numbers above 0"),
         (lambda: gaussian_log_likelihood(X, 0, [1, -1]), "sigma: expected finite numbers above 0"),
         (lambda: gaussian_log_likelihood(X, 0, np.nan), "sigma: expected finite numbers above 0"),

@@ -9,7 +9,7 @@ def kl_terms(log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
     """Return p log(p / q) - p + q, which is never negative and sums to KL; 0 where q = 0, for the caller to see."""
     with np.errstate(invalid="ignore", over="ignore"):
         p, q, gap = np.exp(log_p), np.exp(log_q), log_p - log_q
-        near = p * (gap + np.expm1(-gap))  # loses no digits where p and q are close
+        near = p * (gap + np.expm1(-gap))  # p * gap - p + q would lose digits where p and q are close
         far = np.where(p > 0, p * gap - p, 0.0) + q
     return np.where(log_q == -np.inf, 0.0, np.where(np.abs(gap) < 1, near, far))
 

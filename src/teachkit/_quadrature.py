@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # Gauss-Kronrod: 15 nodes, of which every second one carries Gauss's rule of 7 nodes (Piessens et al. 1983).
 _POSITIVE = [
@@ -23,18 +24,19 @@ _ROUNDING = 50 * np.finfo(float).eps
 
 
 def integrate(
-    f: Callable[[np.ndarray], np.ndarray], low: float, high: float, tol: float = 1e-13
+    f: Callable[[np.ndarray], np.ndarray], low: float, high: float, tol: float = 1e-13, points: ArrayLike = ()
 ) -> tuple[np.ndarray, np.ndarray]:
     """Integrate several functions over [low, high] at once, halving panels until each has an error below ``tol``.
 
     The error of a panel is the difference between the two rules, which overstates it where f is smooth.
-    Rounding sets a floor. A peak much narrower than a 64th of the interval may be missed.
+    Rounding sets a floor. A peak or a hole much narrower than a 64th of the interval may be missed.
 
     Args:
         f: maps points [n] to the functions' values, [r, n], all finite.
         low: lower end.
         high: upper end.
         tol: error at which a panel is no longer halved.
+        points: places between the ends where panels start as well, such as the ends of a narrow peak.
 
     Returns:
         Integrals, [r], and the sums of the panels' errors, [r].
@@ -43,7 +45,7 @@ def integrate(
     >>> value.round(12), bool((error < 1e-12).all())
     (array([0.33333333, 0.29      ]), True)
     """
-    edges = np.linspace(low, high, _PANELS + 1)
+    edges = np.union1d(np.linspace(low, high, _PANELS + 1), points)
     left, right = edges[:-1], edges[1:]
     total, error, panels = 0.0, 0.0, 0
     for level in range(_LEVELS):

@@ -42,15 +42,13 @@ def gaussian_mle(x: ArrayLike) -> GaussianFit:
         x: [n], with at least two different values.
 
     Raises:
-        ValueError: if x is not a finite vector, or all its values are the same (the likelihood has no maximum).
+        ValueError: if x is not a finite vector, or all its values are the same (the likelihood has no maximum), or
+            their deviation is below the smallest number.
 
     >>> gaussian_mle([1, 3, 4, 5, 7])
     GaussianFit(mu=4.0, sigma=2.0)
     """
-    _, fit = _summary(x)
-    if fit.sigma == 0:
-        raise ValueError("x: expected at least two different values, or the likelihood has no maximum")
-    return fit
+    return _spread_out(x)[1]
 
 
 def gaussian_log_likelihood(x: ArrayLike, mu: ArrayLike, sigma: ArrayLike) -> np.ndarray:
@@ -73,14 +71,15 @@ def gaussian_log_likelihood(x: ArrayLike, mu: ArrayLike, sigma: ArrayLike) -> np
     n, (m, s) = _summary(x)
     mu, sigma = _parameters(mu, sigma)
     with np.errstate(over="ignore"):  # where sigma is tiny, the value is -inf
-        squares = (s / sigma) ** 2 + ((m - mu) / sigma) ** 2
+        squares = (s / sigma) ** 2 + _gap(m, mu, sigma) ** 2
     return -n * (_HALF_LOG_2PI + np.log(sigma) + 0.5 * squares)
 
 
 def gaussian_gradient(x: ArrayLike, mu: float, sigma: float) -> np.ndarray:
     """Return the derivatives of ``gaussian_log_likelihood`` by mu and by log sigma, [2].
 
-    They are n (m - mu) / sigma^2 and n ((s^2 + (m - mu)^2) / sigma^2 - 1), with m and s from ``gaussian_mle``.
+    They are n (m - mu) / sigma^2 and n ((s^2 + (m - mu)^2) / sigma^2 - 1), with the mean m and the deviation s of x;
+    infinite where they exceed the largest number.
 
     Raises:
         ValueError: as ``gaussian_log_likelihood``.
@@ -89,15 +88,19 @@ def gaussian_gradient(x: ArrayLike, mu: float, sigma: float) -> np.ndarray:
     array([2.5, 5. ])
     """
     n, (m, s) = _summary(x)
-    mu, sigma = _check.number("mu", mu), _check.positive("sigma", sigma)
-    return n * np.array([(m - mu) / sigma / sigma, (s / sigma) ** 2 + ((m - mu) / sigma) ** 2 - 1])
+    mu, sigma = np.float64(_check.number("mu", mu)), np.float64(_check.positive("sigma", sigma))
+    with np.errstate(over="ignore"):
+        gap = _gap(m, mu, sigma)
+        return n * np.array([gap / sigma, (s / sigma) ** 2 + gap**2 - 1])
 
 
 def gaussian_ascent(x: ArrayLike, mu: float, sigma: float, step: float, steps: int = 100) -> Iterator[Ascent]:
     """Climb the mean log-likelihood in mu and log sigma, statement `likelihood-ascent`: yield start and iterates.
 
+    Like every generator it checks its arguments when the first iterate is asked for.
+
     Args:
-        x: [n].
+        x: [n], with at least two different values.
         mu: start.
         sigma: start, above 0.
         step: step size, above 0; near the top it must stay below min(1, 2 s^2), statement `ascent-step`.
@@ -105,23 +108,26 @@ def gaussian_ascent(x: ArrayLike, mu: float, sigma: float, step: float, steps: i
 
     Raises:
         ValueError: if an argument is out of its range.
-        FloatingPointError: if the step is so large that the numbers overflow.
+        FloatingPointError: if the numbers overflow: the step is too large for the place where it is taken.
 
     >>> *_, last = gaussian_ascent([1, 3, 4, 5, 7], 2.0, 2.0, step=0.5)
     >>> round(last.mu, 4), round(last.sigma, 4), round(last.value, 4)
     (4.0, 2.0, -10.5604)
     """
-    n, _ = _summary(x)
-    theta = np.array([_check.number("mu", mu), np.log(_check.positive("sigma", sigma))])
+    n, _ = _spread_out(x)
+    mu, sigma = float(_check.number("mu", mu)), _check.positive("sigma", sigma)
     step, steps = _check.positive("step", step), _check.count("steps", steps, low=0)
     for k in range(steps + 1):
-        with np.errstate(over="ignore"):
-            mu, sigma = float(theta[0]), float(np.exp(theta[1]))
-        if not (np.isfinite(mu) and 0 < sigma < np.inf):
-            raise FloatingPointError(f"step: {step:g} is too large, the numbers overflow after {k} steps")
         yield Ascent(mu, sigma, float(gaussian_log_likelihood(x, mu, sigma)))
+        if k == steps:
+            return
         with np.errstate(over="ignore"):
-            theta = theta + step * gaussian_gradient(x, mu, sigma) / n
+            u, v = step * gaussian_gradient(x, mu, sigma) / n
+            after = float(mu + u), float(sigma * np.exp(v))  # log sigma moves by v
+        if not (np.isfinite(after[0]) and 0 < after[1] < np.inf):
+            at = f"mu = {mu:g}, sigma = {sigma:g}"
+            raise FloatingPointError(f"step: {step:g} is too large at {at}, the numbers overflow after {k + 1} steps")
+        mu, sigma = after
 
 
 def gaussian_kl(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: ArrayLike) -> np.ndarray:
@@ -136,11 +142,13 @@ def gaussian_kl(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: Array
     mu1, sigma1 = _parameters(mu1, sigma1, "1")
     mu2, sigma2 = _parameters(mu2, sigma2, "2")
     try:
-        ratio, gap = np.log(sigma1) - np.log(sigma2), (mu1 - mu2) / sigma2
+        mu1, sigma1, mu2, sigma2 = np.broadcast_arrays(mu1, sigma1, mu2, sigma2)
     except ValueError as error:
         raise ValueError(f"mu2: expected shapes that fit, got {mu1.shape} and {mu2.shape}") from error
-    with np.errstate(over="ignore"):
-        return 0.5 * (np.expm1(2 * ratio) - 2 * ratio + gap**2)
+    with np.errstate(over="ignore", divide="ignore"):
+        near = np.log1p((sigma1 - sigma2) / sigma2)  # keeps the digits where the sigmas are close
+        ratio = np.where(np.abs(near) < 0.5, near, np.log(sigma1) - np.log(sigma2))
+        return 0.5 * (np.expm1(2 * ratio) - 2 * ratio + _gap(mu1, mu2, sigma2) ** 2)
 
 
 def entropy(p: ArrayLike) -> float:
@@ -152,7 +160,7 @@ def entropy(p: ArrayLike) -> float:
     >>> round(entropy([0.5, 0.5]), 6), entropy([1.0, 0.0])
     (0.693147, 0.0)
     """
-    p = _check.probabilities("p", p)
+    p = _shares("p", p)
     some = p[p > 0]
     return float(np.abs((some * np.log(some)).sum()))
 
@@ -195,15 +203,32 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> float:
     >>> total_variation([0.5, 0.5], [0.75, 0.25])
     0.25
     """
-    p = _check.probabilities("p", p)
-    return float(np.abs(p - _check.probabilities("q", q, len(p))).sum() / 2)
+    p = _shares("p", p)
+    return min(1.0, float(np.abs(p - _shares("q", q, len(p))).sum() / 2))
 
 
 def _logs(p: ArrayLike, q: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    p = _check.probabilities("p", p)
-    q = _check.probabilities("q", q, len(p))
+    p = _shares("p", p)
     with np.errstate(divide="ignore"):
-        return np.log(p / p.sum()), np.log(q / q.sum())
+        return np.log(p), np.log(_shares("q", q, len(p)))
+
+
+def _shares(name: str, p: ArrayLike, size: int | None = None) -> np.ndarray:
+    p = _check.probabilities(name, p, size)
+    return p / p.sum()
+
+
+def _spread_out(x: ArrayLike) -> tuple[int, GaussianFit]:
+    n, fit = _summary(x)
+    if fit.sigma == 0:
+        raise ValueError("x: expected at least two different values, and a deviation above 0, for a maximum to exist")
+    return n, fit
+
+
+def _gap(a: ArrayLike, b: ArrayLike, scale: ArrayLike) -> np.ndarray:
+    """Return (a - b) / scale, also where a - b alone overflows."""
+    difference = np.subtract(a, b)
+    return np.where(np.isfinite(difference), difference / scale, 2 * ((np.divide(a, 2) - np.divide(b, 2)) / scale))
 
 
 def _summary(x: ArrayLike) -> tuple[int, GaussianFit]:
@@ -214,7 +239,8 @@ def _summary(x: ArrayLike) -> tuple[int, GaussianFit]:
     _, power = np.frexp(np.abs(x).max())  # a power of two divides without rounding
     y = np.ldexp(x, -power)
     m = y.mean()
-    s = np.sqrt(((y - m) ** 2).mean())
+    y = y - y[0]  # exact where the numbers are close, while their mean is rounded
+    s = np.sqrt(((y - y.mean()) ** 2).mean())
     return x.size, GaussianFit(float(np.ldexp(m, power)), float(np.ldexp(s, power)))
 
 
