@@ -37,6 +37,18 @@ def test_static_picture_shows_level_lines_and_stems():
     assert np.log(heights).sum() == pytest.approx(gaussian_log_likelihood(X, 2.5, 1.5))
 
 
+@pytest.mark.law("gaussian-mle")
+def test_no_top_is_marked_for_equal_observations():
+    marks = [[line.get_marker() for line in draw_likelihood(2.5, 1.5, *x).axes[0].lines] for x in (X, [5.0] * 5)]
+    assert marks == [["+", "o"], ["o"]]
+
+
+@pytest.mark.parametrize("sigma", [0.2, 0.3, 0.5, 1.0, 6.0])
+def test_stems_stay_in_the_picture(sigma):
+    right = draw_likelihood(5.0, sigma, *[5.0] * 5).axes[1]
+    assert max(segment[1, 1] for segment in right.collections[0].get_segments()) <= right.get_ylim()[1] <= 2
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -12,12 +12,12 @@ export default function build(stage, data) {
   const [low, high] = data.view.mu;
   const row = html(stage, "div", { className: "tk-planes" });
   const surface = new Plane(row, { title: "Log-likelihood", x: [low, high], y: [0, data.view.sigma[1]], xLabel: "μ", yLabel: "σ" });
-  const model = new Plane(row, { title: "Data and model", x: [low - 0.5, high + 0.5], y: [-0.05, data.tallest], xLabel: "x", yLabel: "" });
+  const model = new Plane(row, { title: "Data and model", x: [low - 0.5, high + 0.5], y: [0, data.heights[0]], xLabel: "x", yLabel: "" });
   const panel = new Panel(stage, data.controls, draw);
   const placeModel = surface.handle({ label: "Model", hint: HINT, step: 0.1, move: ([mu, sigma]) => panel.set({ mu, sigma }) });
   const places = KEYS.map((key, i) =>
     model.handle({ label: `Observation ${i + 1}`, hint: HINT, step: 0.1, move: ([x]) => panel.set({ [key]: x }) }));
-  panel.button("Go to the maximum", () => {
+  const climb = panel.button("Go to the maximum", () => {
     const { mu, sigma } = bestNormal(observations(panel.values), data.view.sigma[0]);
     panel.set({ mu, sigma });
   });
@@ -26,10 +26,14 @@ export default function build(stage, data) {
   function draw(values) {
     const x = observations(values);
     const best = bestNormal(x, data.view.sigma[0]);
+    climb.disabled = best.spread === 0;
+    const peak = normalDensity(values.mu, values);
+    const height = data.heights.find((at) => at >= peak);
+    model.setView(model.x, [-height / 12, height]);
     drawSurface(surface, x, best, data);
     drawModel(model, x, values);
     placeModel([values.mu, values.sigma]);
-    x.forEach((at, i) => places[i]([at, Math.min(normalDensity(at, values), data.tallest)]));
+    x.forEach((at, i) => places[i]([at, normalDensity(at, values)]));
     const text = sentence(x, values, best);
     panel.say(text);
     surface.describe(`Level lines of the log-likelihood over μ and σ, ${data.below.join(", ")} nats below its highest value in view. ${text}`);
@@ -46,8 +50,10 @@ function drawSurface(plane, x, best, { view, below }) {
   for (const gap of [...below].reverse()) {
     svg(filled, "path", { d: plane.path(likelihoodLevel(x, gap, view.sigma)) });
   }
+  const top = plane.layer("optimum");
+  if (best.spread === 0) return; // there is none
   const [u, v] = [plane.px(best.mu), plane.py(best.sigma)];
-  svg(plane.layer("optimum"), "path", { d: `M${u - 6},${v}h12M${u},${v - 6}v12` });
+  svg(top, "path", { d: `M${u - 6},${v}h12M${u},${v - 6}v12` });
 }
 
 function drawModel(plane, x, values) {

@@ -52,10 +52,11 @@ export class Panel {
     this.draw();
   }
 
-  /** Add a button that runs an action. */
+  /** Add a button that runs an action, and return it. */
   button(label, action) {
     const node = html(this.buttons, "button", { type: "button", textContent: label });
     node.addEventListener("click", guarded(this.readout.parentElement, () => action(node)));
+    return node;
     return node;
   }
 

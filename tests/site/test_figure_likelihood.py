@@ -55,8 +55,21 @@ def test_button_goes_to_the_maximum_and_the_sentence_says_so(host):
     assert here == best == pytest.approx(gaussian_log_likelihood(X, 4, 2), abs=6e-4)
     host.get_by_role("button", name="All equal").click()
     assert "no largest value" in readout(host)
+    assert host.get_by_role("button", name="Go to the maximum").is_disabled()
+    assert host.locator(".tk-optimum path").count() == 0
     host.get_by_role("button", name="One outlier").click()
     assert "The largest is" in readout(host)
+    assert host.locator(".tk-optimum path").count() == 1
+
+
+def test_a_narrow_bell_stays_in_the_picture(host):
+    host.get_by_role("button", name="All equal").click()
+    host.get_by_label("Mean μ", exact=True).fill("5")
+    host.get_by_label("Deviation σ", exact=True).fill("0.2")
+    knob = host.get_by_role("slider", name="Observation 1. Arrow keys")
+    assert knob.get_attribute("aria-valuetext") == "5.00, 1.99"
+    inside, picture = knob.bounding_box(), host.locator(".tk-plane-frame").nth(1).bounding_box()
+    assert picture["y"] < inside["y"] + inside["height"] / 2 < picture["y"] + picture["height"]
 
 
 def test_all_six_handles_move_by_keyboard(host):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 VIEW = {"mu": (0.0, 10.0), "sigma": (0.2, 6.0)}  # the sliders' ranges; observations have that of mu
 BELOW = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # nats
-TALLEST = 0.6  # height of the right picture
+HEIGHTS = (0.6, 1.0, 2.0)  # of the right picture: the lowest that holds the bell curve
 PRESETS = {
     "One outlier": {"x1": 1.0, "x2": 1.5, "x3": 2.0, "x4": 2.5, "x5": 10.0},
     "All equal": {f"x{i}": 5.0 for i in range(1, 6)},
@@ -60,7 +60,7 @@ def likelihood(x: tuple[float, ...] = (1.0, 3.0, 4.0, 5.0, 7.0), mu: float = 2.5
             "largest value.",
             controls=controls,
             draw=draw_likelihood,
-            data=lambda: {"view": VIEW, "below": BELOW, "tallest": TALLEST},
+            data=lambda: {"view": VIEW, "below": BELOW, "heights": HEIGHTS},
             presets=PRESETS,
         )
     )
@@ -85,7 +85,9 @@ def draw_likelihood(mu: float, sigma: float, x1: float, x2: float, x3: float, x4
     right.plot(x, height, "o", color=plots.COLORS["orange"])
     right.plot(line, np.exp([gaussian_log_likelihood([at], mu, sigma) for at in line]), color=plots.COLORS["blue"])
     value = float(gaussian_log_likelihood(x, mu, sigma))
-    right.set(xlim=VIEW["mu"], ylim=(0, TALLEST), xlabel="x", title=f"log-likelihood {value:.3f} nats")
+    peak = 1 / (sigma * np.sqrt(2 * np.pi))
+    tallest = next(height for height in HEIGHTS if height >= peak)
+    right.set(xlim=VIEW["mu"], ylim=(0, tallest), xlabel="x", title=f"log-likelihood {value:.3f} nats")
     return figure
 
 
@@ -106,5 +108,6 @@ def _draw_surface(ax: Axes, x: np.ndarray) -> None:
     ax.contourf(mu, sigma, gap, levels=[*levels, 1e-9], cmap="Blues", alpha=0.6)
     drawn = ax.contour(mu, sigma, gap, levels=levels, colors=[plots.COLORS["pale"]], linewidths=1)
     drawn.set(linestyle="solid")
-    ax.plot(*best, "+", color=plots.COLORS["ink"], markersize=12)
+    if np.ptp(x) > 0:  # equal observations have no likeliest law
+        ax.plot(*best, "+", color=plots.COLORS["ink"], markersize=12)
     ax.set(xlabel="μ", ylabel="σ", xlim=VIEW["mu"], ylim=(0, VIEW["sigma"][1]), title="log-likelihood over μ and σ")
