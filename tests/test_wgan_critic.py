@@ -96,6 +96,26 @@ def test_constant_in_the_plane_is_the_largest_gradient_found(h, rng):
 
 
 @pytest.mark.law("critic-lipschitz")
+@pytest.mark.parametrize("d", [1, 2])
+def test_constant_on_a_box_is_the_largest_gradient_found_there(d, rng):
+    for h in (1, 3, 15):
+        for _ in range(10):
+            f = wgan.random_critic(h, d, rng)
+            low = rng.uniform(-3, 1, d)
+            high = low + rng.uniform(0.1, 2, d)
+            exact = wgan.lipschitz(f, (low, high))
+            z = rng.uniform(low, high, (20_000, d))
+            found = np.linalg.norm(wgan.input_gradient(f, z), axis=1).max()
+            assert 0.97 * exact <= found <= exact * (1 + 1e-12)
+            assert exact <= wgan.lipschitz(f)
+    flat = wgan.lipschitz(f, (np.zeros(d), np.eye(d)[0]))  # a segment
+    on = wgan.input_gradient(f, rng.random((20_000, 1)) * np.eye(d)[0])
+    assert flat >= np.linalg.norm(on, axis=1).max() * (1 - 1e-12)
+    wide = np.full(d, 1e6)
+    assert wgan.lipschitz(f, (-wide, wide)) == pytest.approx(wgan.lipschitz(f), rel=1e-12)
+
+
+@pytest.mark.law("critic-lipschitz")
 def test_cells_of_known_arrangements():
     """Lines through one point, equal lines, parallel lines, units that never switch."""
     eight = np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], 1)
@@ -110,6 +130,8 @@ def test_cells_of_known_arrangements():
     assert wgan.lipschitz(Critic(np.zeros((2, 1)), np.ones(2), np.ones(2))) == 0.0
     opposite = Critic(np.array([[1.0], [-1.0]]), np.array([0.0, 0.0]), np.array([1.0, -1.0]))
     assert wgan.lipschitz(opposite) == 1.0  # relu(x) - relu(-x) = x
+    assert wgan.lipschitz(stripes, ([0, 6], [1, 7])) == 0.0
+    assert wgan.lipschitz(stripes, ([0, 1], [0, 1])) == 1.0
 
 
 @pytest.mark.law("critic-lipschitz")

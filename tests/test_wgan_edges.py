@@ -52,6 +52,8 @@ BAD = {
     "critic.b: expected a vector of 1 entries": lambda: wgan.lipschitz(Critic(np.ones((1, 1)), [0.0, 1.0], [1.0])),
     "critic.W: expected finite": lambda: wgan.lipschitz_bound(Critic([[np.nan]], [0.0], [1.0])),
     "critic: expected at most 2 inputs, got 3": lambda: wgan.lipschitz(THREE),
+    "box: expected a vector of 1 entries": lambda: wgan.lipschitz(ONE, ([0, 0], [1, 1])),
+    "box: expected the lowest corner first, got [1.0] and [0.0]": lambda: wgan.lipschitz(ONE, ([1], [0])),
     "critic: expected 1 input, got 3": lambda: wgan.pieces(THREE),
     "x: expected shape [n, 3], got (2, 1) ": lambda: wgan.certify(THREE, X, X),
     "W: expected shape [any, any], got [2]": lambda: wgan.spectral_norm([1.0, 2.0]),

@@ -17,6 +17,7 @@ from teachkit.transport import assignment, cost_matrix, plan, wp_sorted
 from teachkit.wgan_critic import Critic, checked, critic_value
 
 _SAME = 1e-12  # lines closer than this share of their distances are one line
+_PAD = 1e-6  # a box is widened by this share, so that it is never flat
 
 
 class Certificate(NamedTuple):
@@ -24,7 +25,7 @@ class Certificate(NamedTuple):
 
     Attributes:
         value: mean f(x) - mean f(y).
-        lipschitz: the critic's Lipschitz constant, or an upper bound of it.
+        lipschitz: the critic's Lipschitz constant around the samples, or an upper bound of it.
         bound: value / lipschitz, never above w1.
         w1: the exact distance.
         gap: w1 - bound.
@@ -40,8 +41,9 @@ class Certificate(NamedTuple):
 def certify(critic: Critic, x: ArrayLike, y: ArrayLike) -> Certificate:
     """Return the lower bound of W_1 that a critic proves, next to W_1 itself; statement `wgan-certificate`.
 
-    W_1 is found by sorting on the line, else by the assignment for samples of one size, else by the programme. From
-    three dimensions on the critic's constant is the upper bound of ``lipschitz_bound``.
+    W_1 is found by sorting on the line, else by the assignment for samples of one size, else by the programme. The
+    critic's constant is the exact one on the box around all samples, which is enough, because plans move mass along
+    segments inside it. From three dimensions on it is the upper bound of ``lipschitz_bound``.
 
     Args:
         critic: a ReLU critic on R^d.
@@ -58,7 +60,8 @@ def certify(critic: Critic, x: ArrayLike, y: ArrayLike) -> Certificate:
     critic = checked(critic)
     x, y = (_check.points(name, z, critic.W.shape[1]) for name, z in zip("xy", (x, y), strict=True))
     value = critic_value(critic, x, y)
-    constant = lipschitz(critic) if x.shape[1] <= 2 else lipschitz_bound(critic)
+    box = np.minimum(x.min(axis=0), y.min(axis=0)), np.maximum(x.max(axis=0), y.max(axis=0))
+    constant = lipschitz(critic, box) if x.shape[1] <= 2 else lipschitz_bound(critic)
     w1 = exact_w1(x, y)
     bound = value / constant if constant > 0 else 0.0
     return Certificate(value, constant, bound, w1, w1 - bound)
@@ -83,25 +86,43 @@ def exact_w1(x: ArrayLike, y: ArrayLike) -> float:
     return plan(*(np.full(n, 1 / n) for n in cost.shape), cost)[1]
 
 
-def lipschitz(critic: Critic) -> float:
+def lipschitz(critic: Critic, box: tuple[ArrayLike, ArrayLike] | None = None) -> float:
     """Return the exact Lipschitz constant of a critic on the line or in the plane, statement `critic-lipschitz`.
 
     It is the largest gradient over the cells in which no unit switches: at most h + 1 intervals on the line, and the
     cells between h lines in the plane. Cells narrower than 1e-12 of their distance are taken for rounding.
 
-    Raises:
-        ValueError: if the critic has more than two inputs, a shape does not fit, or a number is not finite.
+    Args:
+        critic: a ReLU critic on R^d with d at most 2.
+        box: lowest and highest corner, [d] each, of the box that counts, widened by a millionth; everywhere if left
+            out.
 
-    >>> lipschitz(Critic(np.array([[1.0], [-1.0]]), np.array([0.0, 1.0]), np.array([2.0, 3.0])))  # 3, 1 and 2
-    3.0
+    Raises:
+        ValueError: if the critic has more than two inputs, a shape does not fit, a number is not finite, or the box
+            is turned over.
+
+    >>> f = Critic(np.array([[1.0], [-1.0]]), np.array([0.0, 1.0]), np.array([2.0, 3.0]))  # slopes -3, -1, 2
+    >>> lipschitz(f), lipschitz(f, ([0.5], [2.0]))
+    (3.0, 2.0)
     """
     critic = checked(critic)
     d = critic.W.shape[1]
     if d > 2:
         raise ValueError(f"critic: expected at most 2 inputs, got {d}; lipschitz_bound takes any number")
+    low, high = (np.full(d, -np.inf), np.full(d, np.inf)) if box is None else _corners(box, d)
     if d == 1:
-        return float(np.abs(pieces(critic)[1]).max())
-    return float(max(np.linalg.norm(g, axis=1).max() for g in _cell_gradients(critic)))
+        knots, slopes = pieces(critic)
+        starts, ends = np.append(-np.inf, knots), np.append(knots, np.inf)
+        return float(np.abs(slopes[(starts < high) & (ends > low)]).max(initial=0.0))
+    return float(max(np.linalg.norm(g, axis=1).max(initial=0.0) for g in _cell_gradients(critic, low, high)))
+
+
+def _corners(box: tuple[ArrayLike, ArrayLike], d: int) -> tuple[np.ndarray, np.ndarray]:
+    low, high = (_check.vector("box", corner, (d,)) for corner in box)
+    if (low > high).any():
+        raise ValueError(f"box: expected the lowest corner first, got {low.tolist()} and {high.tolist()}")
+    pad = _PAD * ((high - low).max() or np.abs(low).max() or 1.0)
+    return low - pad, high + pad
 
 
 def pieces(critic: Critic) -> tuple[np.ndarray, np.ndarray]:
@@ -127,39 +148,57 @@ def pieces(critic: Critic) -> tuple[np.ndarray, np.ndarray]:
     return places, float((v * w)[w < 0].sum()) + np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def _cell_gradients(critic: Critic) -> list[np.ndarray]:
-    """Return gradients that cover every cell between the lines W_k.x + b_k = 0, a batch for each line.
+def _cell_gradients(critic: Critic, low: np.ndarray, high: np.ndarray) -> list[np.ndarray]:
+    """Return gradients that cover every cell between the lines W_k.x + b_k = 0 in a box, a batch for each line.
 
-    Every cell has an edge on some line. So walk along each line, stop halfway between two crossings, and take the
-    gradient on both sides; lines that coincide switch together.
+    Every cell has an edge on some line in the box, unless no line meets the box. So walk along each line, stop
+    halfway between two crossings, and take the gradient on both sides; lines that coincide switch together.
     """
     W, b, v = critic
     length = np.linalg.norm(W, axis=1)
     used = length > 0
     normal, offset = W[used] / length[used, None], b[used] / length[used]
     weighted = (v[:, None] * W)[used]
-    if not used.any():
-        return [np.zeros((1, 2))]
-    return [_along(k, normal, offset, weighted) for k in range(len(normal))]
+    found = [_along(k, normal, offset, weighted, low, high) for k in range(len(normal))]
+    if any(map(len, found)):
+        return found
+    middle = low / 2 + high / 2 if np.isfinite(low).all() else np.zeros(2)
+    return [((normal @ middle + offset > 0) @ weighted)[None]]
 
 
-def _along(k: int, normal: np.ndarray, offset: np.ndarray, weighted: np.ndarray) -> np.ndarray:
-    """Return the gradients on both sides of each piece of line k, [pieces * 2, 2]."""
+def _along(
+    k: int, normal: np.ndarray, offset: np.ndarray, weighted: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """Return the gradients on both sides of each piece of line k in the box, [pieces * 2, 2]."""
     foot, way = -offset[k] * normal[k], np.array([-normal[k, 1], normal[k, 0]])
     speed, start = normal @ way, normal @ foot + offset
     crossing = np.abs(speed) > _SAME
     scale = np.abs(offset).max() or 1.0
     together = ~crossing & (np.abs(start) <= _SAME * scale)
     t = np.sort(-start[crossing] / speed[crossing])
+    first, last = _stretch(foot, way, low, high)
+    if first >= last:
+        return np.zeros((0, 2))
+    if not np.isfinite(first):  # no box: end beyond all crossings
+        last = np.abs(t).max(initial=scale) + scale
+        first = -last
+    t = np.concatenate([[first], t[(t > first) & (t < last)], [last]])
     wide = np.diff(t) > _SAME * np.maximum(scale, np.abs(t[1:]))
-    middles = (t[:-1] / 2 + t[1:] / 2)[wide]
-    stops = np.concatenate([[t[0] - scale], middles, [t[-1] + scale]]) if len(t) else np.zeros(1)
-    at = foot + stops[:, None] * way
+    at = foot + (t[:-1] / 2 + t[1:] / 2)[wide, None] * way
     on = ((at @ normal.T + offset) > 0) & ~together
     same_way = normal[together] @ normal[k] > 0
     ahead, behind = weighted[together][same_way].sum(axis=0), weighted[together][~same_way].sum(axis=0)
     rest = on @ weighted
     return np.concatenate([rest + ahead, rest + behind])
+
+
+def _stretch(foot: np.ndarray, way: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """Return the range of t for which foot + t way lies in the box; first > last if there is none."""
+    moves = way != 0
+    if ((foot < low) | (foot > high))[~moves].any():
+        return np.inf, -np.inf
+    ends = (np.stack([low, high])[:, moves] - foot[moves]) / way[moves]
+    return float(ends.min(axis=0).max()), float(ends.max(axis=0).min())
 
 
 def lipschitz_bound(critic: Critic) -> float:
