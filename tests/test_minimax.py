@@ -100,6 +100,25 @@ def test_lowest_best_value_is_at_the_data(rng):
     assert value([1, 0], [0, 1], optimal_discriminator([1, 0], [0, 1])) == 0  # the highest: nothing in common
 
 
+@pytest.mark.law("non-saturating-divergence")
+def test_kl_minus_twice_the_divergence_is_a_divergence(rng):
+    for p, q in rng.dirichlet(np.ones(5), (30, 2)):
+        assert kl(q, p) - 2 * js(p, q) == pytest.approx(2 * kl((p + q) / 2, p), abs=1e-13)
+    p, q = np.array([0.5, 0.25, 0.25]), np.array([0.5, 0.5, 0.0])
+    assert kl(q, p) - 2 * js(p, q) == pytest.approx(2 * kl((p + q) / 2, p), abs=1e-14)
+    assert kl(p, p) == 2 * kl(p, p) == 0
+
+
+@pytest.mark.law("function-space")
+def test_best_value_is_convex_in_the_law(rng):
+    best = lambda p, q: value(p, q, optimal_discriminator(p, q))  # noqa: E731
+    for p, first, second in rng.dirichlet(np.ones(4), (50, 3)):
+        t = rng.random()
+        between = best(p, t * first + (1 - t) * second)
+        assert between <= t * best(p, first) + (1 - t) * best(p, second) + 1e-14
+        assert between > best(p, p)
+
+
 @pytest.mark.law("value-is-jsd")
 def test_densities_at_nodes_agree_with_adaptive_quadrature():
     p, q = Gaussian([0.0], [[1.0]]), Gaussian([1.5], [[1.0]])

@@ -79,6 +79,31 @@ def test_non_saturating_gradient_is_kl_minus_twice_the_divergence(game):
     np.testing.assert_allclose(gaussian_game(*game).non_saturating, expected, atol=1e-6)
 
 
+@pytest.mark.law("non-saturating-divergence")
+@pytest.mark.parametrize("game", GAMES[:3])
+def test_non_saturating_gradient_is_that_of_kl_from_the_average(game):
+    """SciPy's quadrature of 2 r log(r / p) with r = (p + q) / 2."""
+    mu, sigma, *at = game
+    p = stats.norm(mu, sigma).logpdf
+
+    def integrand(x, m, s):
+        r = np.logaddexp(p(x), stats.norm(m, s).logpdf(x)) - np.log(2)
+        return 2 * np.exp(r) * (r - p(x))
+
+    def twice(m, s):
+        return integrate.quad(integrand, -20, 20, args=(m, s), points=[mu, m], epsabs=1e-12, limit=300)[0]
+
+    np.testing.assert_allclose(gaussian_game(*game).non_saturating, central(twice, np.array(at)), atol=1e-6)
+
+
+@pytest.mark.law("function-space")
+def test_value_is_not_convex_in_the_mean():
+    m = np.linspace(0, 6, 25)
+    second = np.diff([gaussian_game(0.0, 1.0, at, 1.0).value for at in m], 2)
+    assert second[0] > 0.01
+    assert second.min() < -0.001
+
+
 @pytest.mark.law("generator-gradients")
 def test_both_gradients_vanish_at_the_data_and_only_their_sum_is_kl():
     out = gaussian_game(1.0, 2.0, 1.0, 2.0)
