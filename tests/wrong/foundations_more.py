@@ -9,42 +9,58 @@ from numpy.linalg import det, inv, slogdet, solve
 from teachkit.data import Gaussian
 from teachkit.jacobian import jacobian
 
+_E = "exp(z1 - z2**2)"
 _WRONG_STEPS = [
-    ("j12", "z2*cos(z1*z2)", "j12: Rows and columns are swapped"),
-    ("j21", 1, "j21: Rows and columns are swapped"),
-    ("j11", "2*z1 + z2", "j11: z2 is held fixed"),
-    ("j12", "z2", "j12: The second input itself"),
-    ("j21", "cos(z1*z2)", "j21: The inner derivative is missing"),
-    ("j22", "z2*cos(z1*z2)", "j22: This is the derivative with respect to the other input"),
-    ("j22", "-z1*cos(z1*z2)", "j22: The derivative of the sine"),
-    ("det", "2*z1*z1*cos(z1*z2) + z2*cos(z1*z2)", "det: The two products are subtracted"),
-    ("det", "z2*cos(z1*z2) - 2*z1*z1*cos(z1*z2)", "det: The sign is wrong. It is the product"),
-    ("det", "2*z1*z1*cos(z1*z2)", "det: This is the product over the diagonal alone"),
-    ("det", "abs((2*z1**2 - z2)*cos(z1*z2))", "det: This is its absolute value"),
-    ("det_inverse", "(2*z1**2 - z2)*cos(z1*z2)", "det_inverse: This is the determinant of the forward map"),
-    ("det_inverse", "-(2*z1**2 - z2)*cos(z1*z2)", "det_inverse: A minus sign belongs to the logarithm"),
+    ("j12", _E, "j12: Rows and columns are swapped"),
+    ("j21", "z1", "j21: Rows and columns are swapped"),
+    ("j11", "z1", "j11: This is the derivative with respect to the other input"),
+    ("j12", "z1*z2", "j12: This is the first output itself"),
+    ("j22", _E, "j22: This is the derivative with respect to the other input"),
+    ("j22", f"2*z2*{_E}", "j22: The sign of the inner derivative"),
+    ("j22", f"-z2*{_E}", "j22: The derivative of a square"),
+    ("det", f"-2*z2**2*{_E} + z1*{_E}", "det: The two products are subtracted"),
+    ("det", f"z1*{_E} + 2*z2*z2*{_E}", "det: The sign is wrong. It is the product"),
+    ("det", f"z2*-2*z2*{_E}", "det: This is the product over the diagonal alone"),
+    ("det", f"abs(z1 + 2*z2**2)*{_E}", "det: This is its absolute value"),
+    ("det_inverse", f"-(z1 + 2*z2**2)*{_E}", "det_inverse: This is the determinant of the forward map"),
+    ("det_inverse", f"(z1 + 2*z2**2)*{_E}", "det_inverse: A minus sign belongs to the logarithm"),
     ("j22", "...", "j22: not filled in yet"),
-    ("j11", "2*z1 + 1", "j11: Two derivatives are added up"),
-    ("j11", "z1", "j11: The derivative of a square"),
-    ("j12", 0, "j12: The first output does depend"),
-    ("j21", "z1*cos(z1*z2)", "j21: This is the derivative with respect to the other input"),
-    ("j21", "-z2*cos(z1*z2)", "j21: The derivative of the sine"),
-    ("j22", "cos(z1*z2)", "j22: The inner derivative is missing"),
-    ("det", "2*z1*cos(z1*z2) - cos(z1*z2)", "two entries without their inner"),
-    ("det", "2*z1*z2*cos(z1*z2) - z1*cos(z1*z2)", "two entries in the wrong order"),
-    ("det", "2*z1*z1*cos(z1*z2) - cos(z1*z2)", "det: This fits a j21"),
-    ("det_inverse", "1/((2*z1**2 + z2)*cos(z1*z2))", "det_inverse: This would fit"),
-    ("det_inverse", "1/abs((2*z1**2 - z2)*cos(z1*z2))", "det_inverse: This is its absolute value"),
+    ("j11", "z1 + z2", "j11: Two derivatives are added up"),
+    ("j11", 1, "j11: Add 0.1 to this input"),
+    ("j11", _E, "j11: Rows and columns are swapped"),
+    ("j11", "z1*z2", "j11: This is the first output itself"),
+    ("j12", "z2", "j12: This is the derivative with respect to the other input"),
+    ("j12", "1", "j12: Add 0.1 to this input"),
+    ("j12", "z2 + z1", "j12: Two derivatives are added up"),
+    ("j21", f"-2*z2*{_E}", "j21: This is the derivative with respect to the other input"),
+    ("j21", f"(1 - 2*z2)*{_E}", "j21: Two derivatives are added up"),
+    ("j21", f"(z1 - z2**2)*{_E}", "j21: The chain rule"),
+    ("j21", f"z1*{_E}", "j21: The factor is the derivative"),
+    ("j21", "1", "j21: This is the inner derivative alone"),
+    ("j21", "exp(z1)", "j21: The other input is held fixed"),
+    ("j21", f"-{_E}", "j21: The minus sign in the exponent"),
+    ("j21", "(z1 - z2**2)*exp(z1 - z2**2 - 1)", "j21: This is the rule for powers"),
+    ("j22", f"-z2**2*{_E}", "j22: The chain rule"),
+    ("j22", f"(z1 - z2**2)*{_E}", "j22: The chain rule"),
+    ("j22", f"{_E} - 2*z2*{_E}", "j22: Two derivatives are added up"),
+    ("j22", "-2*z2", "j22: This is the inner derivative alone"),
+    ("j22", "-2*z2*exp(-z2**2)", "j22: The other input is held fixed"),
+    ("det", f"2*z2**2*{_E} - z1*{_E}", "det: This fits a j22 with the wrong sign"),
+    ("det", f"z2*{_E} - z1*{_E}", "two entries without their inner"),
+    ("det", f"z2*{_E} + 2*z1*z2*{_E}", "two entries in the wrong order"),
+    ("det", f"-z2*z2*{_E} - z1*{_E}", "lacks the factor of the square"),
+    ("det_inverse", f"1/((z1 - 2*z2**2)*{_E})", "det_inverse: This would fit"),
+    ("det_inverse", f"-1/(z1 + 2*z2**2)*{_E}", "det_inverse: Only one factor"),
+    ("det_inverse", f"1/abs((z1 + 2*z2**2)*{_E})", "det_inverse: This is its absolute value"),
 ]
 
 
 def jacobian_by_hand(data):
     z1, z2, side = data["z1"], data["z2"], data["side"]
-    d = (2 * z1 * z1 - z2) * math.cos(z1 * z2)
+    d = -(2 * z2 * z2 + z1) * math.exp(z1 - z2 * z2)
     good = {
-        "j11": "z1 + z1", "j12": 1, "j21": "z2*cos(z2*z1)", "j22": "cos(z1*z2)*z1",
-        "det": "2*z1*z1*cos(z1*z2) - z2*cos(z1*z2)", "det_inverse": "1/(2*z1**2 - z2)/cos(z1*z2)",
-        "tile": -d * side * side,
+        "j11": "z2", "j12": "z1", "j21": "exp(z1)/exp(z2**2)", "j22": "-z2*2*exp(z1 - z2*z2)",
+        "det": f"-2*z2**2*{_E} - z1*{_E}", "det_inverse": f"-1/(z1 + 2*z2**2)/{_E}", "tile": -d * side * side,
     }  # fmt: skip
     tiles = [
         ("tile", d * side**2, "tile: An area is not negative"),
@@ -53,11 +69,11 @@ def jacobian_by_hand(data):
         ("tile", -(side**2) / d, "tile: You divide by the factor"),
         ("tile", d**2 * side**2, "tile: The determinant is squared"),
         ("tile", 0.0001, "tile: 0.0001 is the area before the map"),
-        ("tile", (2 * z1 * z1 + z2) * math.cos(z1 * z2) * side**2, "tile: This would fit a determinant"),
+        ("tile", abs(2 * z2 * z2 - z1) * math.exp(z1 - z2 * z2) * side**2, "tile: This would fit a determinant"),
     ]
     wrong = [({**good, step: answer}, piece) for step, answer, piece in [*tiles, *_WRONG_STEPS]]
-    other = ["2*z1", "1", "sin(z1*z2 + pi/2)*z2", "z1*cos(-z1*z2)", "-cos(z1*z2)*(z2 - 2*z1**2)"]
-    other += ["-1/(cos(z1*z2)*(z2 - 2*z1**2))", np.float64(abs(d)) * 1e-4]
+    other = ["1*z2", "sqrt(z1**2)*z1/abs(z1)", "e**(z1 - z2**2)", f"{_E}*(-z2 - z2)", f"{_E}*(-z1 - 2*z2**2)"]
+    other += ["exp(z2**2 - z1)/(-z1 - 2*z2**2)", np.float64(abs(d)) * 1e-4]
     return wrong, [good, list(good.values()), other]
 
 

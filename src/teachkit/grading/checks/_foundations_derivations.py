@@ -12,7 +12,7 @@ from teachkit.grading.kinds.base import Data
 
 # --- a Jacobian by hand ----------------------------------------------------------------------------
 
-_PLANE = {"z1": (-1.5, 1.5), "z2": (-2.0, 2.0)}
+_PLANE = {"z1": (-1.5, 1.5), "z2": (-1.5, 1.5)}
 
 
 def _entry(value: str, *wrong: tuple[str, str]) -> Expression:
@@ -21,15 +21,21 @@ def _entry(value: str, *wrong: tuple[str, str]) -> Expression:
 
 _SECOND_ROW = "The rule is right, and this fits a second row with its two entries"
 _OTHER_COLUMN = "This is the derivative with respect to the other input; it belongs in another column."
+_SWAPPED = "Rows and columns are swapped: the row is the output, the column the input."
+_ONE = "Add 0.1 to this input, with the other one held fixed: the product does not, in general, change by 0.1."
+_TWO = "Two derivatives are added up here. Each entry has one variable, and holds the other fixed."
+_INNER_ITSELF = "The chain rule has the derivative of the inner function as a factor, not that function itself."
 
 
 def _tile(factor: Callable[[float, float], float]) -> Callable[[Data], float]:
-    return lambda data: factor((2 * data["z1"] ** 2 - data["z2"]) * math.cos(data["z1"] * data["z2"]), data["side"])
+    return lambda data: factor(
+        -(data["z1"] + 2 * data["z2"] ** 2) * math.exp(data["z1"] - data["z2"] ** 2), data["side"]
+    )
 
 
 def _added(data: Data) -> float:
     z1, z2 = data["z1"], data["z2"]
-    return abs((2 * z1**2 + z2) * math.cos(z1 * z2)) * data["side"] ** 2
+    return abs((z1 - 2 * z2**2) * math.exp(z1 - z2**2)) * data["side"] ** 2
 
 
 _TILE = Number(
@@ -52,7 +58,7 @@ _TILE = Number(
 
 def _by_hand_data(draw: Draw) -> dict[str, float]:
     """Draw a point whose determinant is negative, so that the bars of the area matter."""
-    data = {"z1": draw.decimal(0.48, 0.62, 2), "z2": draw.decimal(1.2, 1.6, 2), "side": 0.01}
+    data = {"z1": draw.decimal(0.2, 0.9, 2), "z2": draw.decimal(0.3, 0.9, 2), "side": 0.01}
     return data if apart(_TILE, data) else _by_hand_data(draw)
 
 
@@ -60,50 +66,71 @@ BY_HAND = Derivation(
     draw=_by_hand_data,
     steps={
         "j11": _entry(
-            "2*z1",
-            ("2*z1 + z2", "z2 is held fixed here, so it has no derivative."),
-            ("2*z1 + 1", "Two derivatives are added up here. Each entry has one variable, and holds the other fixed."),
-            ("z1", "The derivative of a square has a factor in front: compare with (z1 + h)**2 - z1**2."),
+            "z2",
+            ("z1", _OTHER_COLUMN),
+            ("exp(z1 - z2**2)", _SWAPPED),
+            ("z1*z2", "This is the first output itself, not its derivative."),
+            ("z1 + z2", _TWO),
+            ("1", _ONE),
         ),
         "j12": _entry(
-            "1",
-            ("z2*cos(z1*z2)", "Rows and columns are swapped: the row is the output, the column the input."),
-            ("z2", "The second input itself stands there, not its derivative."),
-            ("0", "The first output does depend on the second input: add 0.1 to z2 and see what changes."),
+            "z1",
+            ("z2", _OTHER_COLUMN),
+            ("exp(z1 - z2**2)", _SWAPPED),
+            ("z1*z2", "This is the first output itself, not its derivative."),
+            ("z1 + z2", _TWO),
+            ("1", _ONE),
         ),
         "j21": _entry(
-            "z2*cos(z1*z2)",
-            ("1", "Rows and columns are swapped: the row is the output, the column the input."),
-            ("cos(z1*z2)", "The inner derivative is missing: the product moves too when the input moves."),
-            ("z1*cos(z1*z2)", _OTHER_COLUMN),
-            ("-z2*cos(z1*z2)", "The derivative of the sine has no minus sign; that of the cosine has one."),
+            "exp(z1 - z2**2)",
+            ("z1", _SWAPPED),
+            ("-2*z2*exp(z1 - z2**2)", _OTHER_COLUMN),
+            ("(1 - 2*z2)*exp(z1 - z2**2)", _TWO),
+            ("(z1 - z2**2)*exp(z1 - z2**2)", _INNER_ITSELF),
+            ("z1*exp(z1 - z2**2)", "The factor is the derivative of the exponent with respect to z1, not z1."),
+            ("1", "This is the inner derivative alone. The exponential stays, as a factor."),
+            ("exp(z1)", "The other input is held fixed, and not set to 0: it stays in the formula."),
+            ("-exp(z1 - z2**2)", "The minus sign in the exponent belongs to z2, and this entry moves z1."),
+            ("(z1 - z2**2)*exp(z1 - z2**2 - 1)", "This is the rule for powers of z, and here z stands in the "
+             "exponent."),
         ),
         "j22": _entry(
-            "z1*cos(z1*z2)",
-            ("cos(z1*z2)", "The inner derivative is missing: the product moves too when the input moves."),
-            ("z2*cos(z1*z2)", _OTHER_COLUMN),
-            ("-z1*cos(z1*z2)", "The derivative of the sine has no minus sign; that of the cosine has one."),
+            "-2*z2*exp(z1 - z2**2)",
+            ("exp(z1 - z2**2)", "This is the derivative with respect to the other input. Here z2 moves, and what "
+             "stands in the exponent moves at another rate."),
+            ("2*z2*exp(z1 - z2**2)", "The sign of the inner derivative is wrong: if z2 > 0 grows, the output falls."),
+            ("-z2*exp(z1 - z2**2)", "The derivative of a square has a factor in front: compare with "
+             "(z2 + h)**2 - z2**2."),
+            ("-z2**2*exp(z1 - z2**2)", _INNER_ITSELF),
+            ("(z1 - z2**2)*exp(z1 - z2**2)", _INNER_ITSELF),
+            ("(1 - 2*z2)*exp(z1 - z2**2)", _TWO),
+            ("-2*z2", "This is the inner derivative alone. The exponential stays, as a factor."),
+            ("-2*z2*exp(-z2**2)", "The other input is held fixed, and not set to 0: it stays in the formula."),
         ),
         "det": _entry(
-            "(2*z1**2 - z2)*cos(z1*z2)",
-            ("(2*z1**2 + z2)*cos(z1*z2)", "The two products are subtracted, not added; or the "
-             "sign of j21 is wrong."),
-            ("(z2 - 2*z1**2)*cos(z1*z2)", "The sign is wrong. It is the product over the diagonal minus the "
+            "-(z1 + 2*z2**2)*exp(z1 - z2**2)",
+            ("(z1 - 2*z2**2)*exp(z1 - z2**2)", "The two products are subtracted, not added; or the sign of j21 is "
+             "wrong."),
+            ("(z1 + 2*z2**2)*exp(z1 - z2**2)", "The sign is wrong. It is the product over the diagonal minus the "
              "other; or look at the signs of j21 and j22."),
-            ("(2*z1 - 1)*cos(z1*z2)", f"{_SECOND_ROW} without their inner derivatives."),
-            ("2*z1*z2*cos(z1*z2) - z1*cos(z1*z2)", f"{_SECOND_ROW} in the wrong order."),
-            ("(2*z1**2 - 1)*cos(z1*z2)", "This fits a j21 without its inner derivative."),
-            ("2*z1**2*cos(z1*z2)", "This is the product over the diagonal alone. That is enough for a triangular "
-             "matrix, and here no entry is zero."),
-            ("abs(2*z1**2 - z2)*abs(cos(z1*z2))", "This is its absolute value. The determinant itself has a sign."),
+            ("(2*z2**2 - z1)*exp(z1 - z2**2)", "This fits a j22 with the wrong sign."),
+            ("(z2 - z1)*exp(z1 - z2**2)", f"{_SECOND_ROW} without their inner derivatives."),
+            ("(z2 + 2*z1*z2)*exp(z1 - z2**2)", f"{_SECOND_ROW} in the wrong order."),
+            ("-(z1 + z2**2)*exp(z1 - z2**2)", "This fits a j22 that lacks the factor of the square's derivative."),
+            ("-2*z2**2*exp(z1 - z2**2)", "This is the product over the diagonal alone. That is enough for a triangular "
+             "matrix, and here no entry is zero everywhere."),
+            ("abs(z1 + 2*z2**2)*exp(z1 - z2**2)", "This is its absolute value. The determinant itself has a sign."),
         ),
         "det_inverse": _entry(
-            "1/((2*z1**2 - z2)*cos(z1*z2))",
-            ("(2*z1**2 - z2)*cos(z1*z2)", "This is the determinant of the forward map. Going back undoes the stretch."),
-            ("(z2 - 2*z1**2)*cos(z1*z2)", "A minus sign belongs to the logarithm, not to the determinant: the two "
+            "-exp(z2**2 - z1)/(z1 + 2*z2**2)",
+            ("-(z1 + 2*z2**2)*exp(z1 - z2**2)", "This is the determinant of the forward map. Going back undoes the "
+             "stretch."),
+            ("(z1 + 2*z2**2)*exp(z1 - z2**2)", "A minus sign belongs to the logarithm, not to the determinant: the two "
              "determinants have the product 1, not the sum 0."),
-            ("1/((2*z1**2 + z2)*cos(z1*z2))", "This would fit a determinant in which the two products are added."),
-            ("1/abs((2*z1**2 - z2)*cos(z1*z2))", "This is its absolute value: an inverse mirrors where the map does."),
+            ("exp(z2**2 - z1)/(z1 - 2*z2**2)", "This would fit a determinant in which the two products are added."),
+            ("-exp(z1 - z2**2)/(z1 + 2*z2**2)", "Only one factor of the determinant has gone below the bar. What does "
+             "the other one become there?"),
+            ("exp(z2**2 - z1)/abs(z1 + 2*z2**2)", "This is its absolute value: an inverse mirrors where the map does."),
         ),
         "tile": _TILE,
     },

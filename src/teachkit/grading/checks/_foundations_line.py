@@ -1,7 +1,8 @@
-"""The items of sheet 1 on the line: a stretched normal, one squeezed into an interval, the square of one."""
+"""The items of sheet 1 on the line: a stretched normal, and the square of one."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from statistics import NormalDist
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from teachkit.grading.draw import Draw
-from teachkit.grading.kinds import Curve, Expression, Number, Wrong
+from teachkit.grading.kinds import Expression, Number, Wrong
 from teachkit.grading.kinds.base import Data, expected
 
 
@@ -18,10 +19,15 @@ def _normal(z: Any) -> Any:
     return np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
 
 
-def apart(kind: Number, data: dict[str, float]) -> bool:
+def apart(kind: Number, data: dict[str, Any]) -> bool:
     """Whether the right and the wrong answers lie so far apart that each gets its own message."""
-    answers = np.sort([expected(x, data) for x in (kind.value, *(wrong.answer for wrong in kind.wrong))])
-    return bool((np.diff(answers) > 3 * kind.rtol * np.maximum(np.abs(answers[1:]), np.abs(answers[:-1]))).all())
+    named = [(kind.value, ""), *((wrong.answer, wrong.message) for wrong in kind.wrong)]
+    known = sorted((expected(answer, data), message) for answer, message in named)
+    return all(
+        b - a > 3 * kind.rtol * max(abs(a), abs(b))
+        for (a, one), (b, other) in itertools.pairwise(known)
+        if one != other
+    )
 
 
 # --- a stretched normal ----------------------------------------------------------------------------
@@ -88,58 +94,6 @@ STRETCHED = Number(
         Wrong(_probability(-1), _NOT_A_DENSITY),
         Wrong(lambda data: math.log(_density(data)), "This is the logarithm of the density; the question asks "
               "for the density."),
-    ],
-)  # fmt: skip
-
-
-# --- a normal variable, squeezed into (0, 1) -------------------------------------------------------
-
-
-def _sigmoid_data(draw: Draw) -> dict[str, float]:
-    return {"a": draw.decimal(1.8, 2.0, 2), "b": draw.choice([-1, 1]) * draw.decimal(0.2, 0.5)}
-
-
-def _logit(x: np.ndarray) -> np.ndarray:
-    return np.log(x / (1 - x))
-
-
-def _squeezed(slope: Callable[[np.ndarray, float], Any], sign: float = 1) -> Callable[[np.ndarray, Data], np.ndarray]:
-    """Return a curve: the base at the z that goes to x, times ``slope(x, a)``."""
-    return lambda x, data: _normal((_logit(x) - sign * data["b"]) / data["a"]) * slope(x, data["a"])
-
-
-_bounded = _squeezed(lambda x, a: 1 / (a * x * (1 - x)))
-SIGMOID = Curve(
-    value=_bounded,
-    domain=(0.01, 0.99),
-    points=100,
-    draw=_sigmoid_data,
-    wrong=[
-        Wrong(_squeezed(lambda x, a: 1), "This is the height of the base at the z that goes to x; the slope of the "
-              "inverse is missing. Add up the heights times the step: the area is not 1."),
-        Wrong(_squeezed(lambda x, a: 1 / a), "Only the stretch by a is in the slope. The sigmoid squeezes too, near 0 "
-              "and 1 much more than in the middle."),
-        Wrong(_squeezed(lambda x, a: 1 / (x * (1 - x))), "Only the sigmoid is in the slope; the stretch by a is "
-              "missing. The area is a, not 1."),
-        Wrong(_squeezed(lambda x, a: a * x * (1 - x)), "You multiply by the slope of the forward map. Where it "
-              "squeezes, near 0 and 1, the density must grow."),
-        Wrong(_squeezed(lambda x, a: 1 / (a * x)), "Your slope belongs to log x. The inverse of the sigmoid is "
-              "log x - log(1 - x); both parts have a derivative."),
-        Wrong(_squeezed(lambda x, a: 1 / (a * (1 - x))), "Your slope belongs to -log(1 - x). The inverse of the "
-              "sigmoid is log x - log(1 - x); both parts have a derivative."),
-        Wrong(_squeezed(lambda x, a: (1 / x - 1 / (1 - x)) / a), "A sign is wrong in the slope: it would be 0 at "
-              "x = 1/2. The inner function of log(1 - x) has a derivative, too."),
-        Wrong(_squeezed(lambda x, a: abs(1 / x - 1 / (1 - x)) / a), "A sign is wrong in the slope: it would be 0 at "
-              "x = 1/2. The inner function of log(1 - x) has a derivative, too."),
-        Wrong(_squeezed(lambda x, a: math.sqrt(2 * math.pi) / (a * x * (1 - x))), "The constant of the normal density "
-              "is missing: the area is sqrt(2*pi), not 1."),
-        Wrong(_squeezed(lambda x, a: -1 / (a * x * (1 - x))), "A density is never negative. The map is increasing, so "
-              "its inverse has a positive slope; look at the derivative of -log(1 - x)."),
-        Wrong(_squeezed(lambda x, a: 1 / (a * x * (1 - x)), sign=-1), "This is the mirror image: b enters the "
-              "inverse with the wrong sign. It is z = 0 that goes to x = sigmoid(b)."),
-        Wrong(lambda x, data: _normal(data["a"] * _logit(x) + data["b"]) * data["a"] / (x * (1 - x)), "This is a "
-              "density, but of sigmoid((Z - b)/a): the steps must be undone one by one, the last one first."),
-        Wrong(lambda x, data: np.log(_bounded(x, data)), "This is the log-density; plot the density itself."),
     ],
 )  # fmt: skip
 
