@@ -6,6 +6,7 @@ from scipy import integrate, stats
 from scipy.linalg import sqrtm
 
 from teachkit.data import Gaussian, standard_normal
+from teachkit.likelihood import js, kl
 from teachkit.transport import (
     assignment,
     cost_matrix,
@@ -38,16 +39,19 @@ def random_covariance(d, rng, rank=None):
 
 @pytest.mark.law("wasserstein")
 @pytest.mark.parametrize("p", [1, 2, 3.5])
-def test_no_plan_is_cheaper_than_the_distance(p, rng):
-    """Against many plans: mixtures of the product plan, of permutations and of the optimal one."""
-    x, y = rng.standard_normal((6, 2)), rng.standard_normal((6, 2))
-    cost, even = cost_matrix(x, y, p), np.full(6, 1 / 6)
-    best = plan(even, even, cost)[1]
-    for _ in range(200):
-        weights = masses(4, rng)
-        P = weights[0] / 36 + sum(w * np.eye(6)[rng.permutation(6)] / 6 for w in weights[1:])
-        np.testing.assert_allclose([P.sum(0), P.sum(1)], 1 / 6, atol=1e-15)
-        assert (P * cost).sum() >= best - 1e-12
+def test_distance_is_the_root_of_the_least_cost(p, rng):
+    """Sizes 4 and 6: random matrices scaled to the right sums are plans; by the quantile plan the bound is attained."""
+    x, y, a, b = rng.standard_normal(4), 9 + rng.standard_normal(6), masses(4, rng), masses(6, rng)
+    cost, distance = line_cost(x, y, p), wp_sorted(x, y, p, a, b)
+    assert plan(a, b, cost)[1] ** (1 / p) == pytest.approx(distance, rel=1e-12)
+    assert 5 < distance < 13  # in the unit of the points, for every p
+    for _ in range(50):
+        P = rng.random((4, 6))
+        for _ in range(300):
+            P *= (a / P.sum(1))[:, None]
+            P *= b / P.sum(0)
+        np.testing.assert_allclose(P.sum(1), a, atol=1e-12)
+        assert (P * cost).sum() ** (1 / p) >= distance * (1 - 1e-12)
 
 
 @pytest.mark.law("wasserstein-metric")
@@ -74,15 +78,18 @@ def test_without_the_root_the_triangle_inequality_fails():
 
 
 @pytest.mark.law("point-masses")
-@pytest.mark.parametrize("theta", [-3.0, -1e-3, 1e-6, 0.5, 1e6])
+@pytest.mark.parametrize("theta", [-3.0, -1e-3, 1e-6, 0.0, 0.5, 1e6])
 def test_two_point_masses(theta):
-    """W_1 = |theta|, while every divergence of the two laws is what it is for any disjoint supports."""
-    assert w1_sorted([0.0], [theta]) == abs(theta)
-    p, q = np.array([1.0, 0.0]), np.array([0.0, 1.0])  # on the two points 0 and theta
-    m = (p + q) / 2
-    assert stats.entropy(p, q) == np.inf
-    assert (stats.entropy(p, m) + stats.entropy(q, m)) / 2 == pytest.approx(np.log(2), rel=1e-15)
-    assert np.abs(p - q).sum() / 2 == 1
+    """W_p = |theta|, while the divergences see only whether the two points are one."""
+    for p in (1, 2, 3.5):
+        assert wp_sorted([0.0], [theta], p) == abs(theta)
+        assert plan([1], [1], cost_matrix([[0.0]], [[theta]], p))[1] == pytest.approx(abs(theta) ** p, rel=1e-15)
+    places = np.unique([0.0, theta])
+    here, there = (places == 0).astype(float), (places == theta).astype(float)
+    apart = theta != 0
+    assert kl(here, there) == (np.inf if apart else 0)
+    assert js(here, there) == pytest.approx(np.log(2) * apart, rel=1e-15)
+    assert np.abs(here - there).sum() / 2 == apart
 
 
 @pytest.mark.law("sorting")

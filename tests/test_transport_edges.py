@@ -40,6 +40,14 @@ BAD = {
     "directions: expected directions that are not zero": lambda: sliced([[1, 2]], [[1, 2]], 2, [[0, 0]]),
     "p: expected a number of at least 1": lambda: sliced([[1, 2]], [[1, 2]], 0.9, [[1, 0]]),
     "k: expected a whole number": lambda: random_directions(0, 2, np.random.default_rng(0)),
+    "rng: expected a generator": lambda: random_directions(2, 2, None),
+    "x, y: expected points whose distance does": lambda: w1_sorted([1.7e308], [-1.7e308]),
+    "x, y: expected points whose distance does not": lambda: sliced([[1.7e308]], [[-1.7e308]], 1, [[1.0]]),
+    "m1, m2: expected points whose distance": lambda: gaussian_w2([1.7e308], [[0.0]], [-1.7e308], [[0.0]]),
+    "x, y: expected points whose distances, to the power 2": lambda: cost_matrix([[1e300], [0.0]], [[0.0]], 2),
+    "x, y: expected points whose distances, to the power 3": lambda: cost_matrix([[1e-150], [9.0]], [[0.0]], 3),
+    "cost: expected costs for which the potentials": lambda: dual(HALF, [0.3, 0.7], 1.7e308 * (2 * I2 - 1)),
+    "cost: expected costs whose spread": lambda: sinkhorn(HALF, HALF, 1e308 * (2 * I2 - 1), 1.0),
     "d: expected a whole number": lambda: random_directions(2, 1.5, np.random.default_rng(0)),
     "m2: expected a vector of 2 entries": lambda: gaussian_w2([0, 0], I2, [0], I2),
     "S1: expected a symmetric matrix": lambda: gaussian_w2([0, 0], [[1, 1], [0, 1]], [0, 0], I2),
@@ -92,6 +100,8 @@ def test_distances_scale_with_the_points(scale, rng):
     for distance in (
         lambda s: w1_sorted(s * x[:, 0], s * y[:, 0]),
         lambda s: wp_sorted(s * x[:, 0], s * y[:7, 0], 3, a),
+        lambda s: wp_sorted(s * x[:, 0], s * y[:, 0], 2000),
+        lambda s: sliced(s * x, s * y, 2000, v),
         lambda s: sliced(s * x, s * y, 2, v),
         lambda s: sliced(s * x, s * y[:5], 2, v),
         lambda s: assignment(cost_matrix(s * x, s * y))[1],
@@ -140,6 +150,26 @@ def test_many_equal_levels_are_not_split_by_rounding(rng):
     """Samples repeated 3 and 7 times have the same law as before, so their distance is that of the originals."""
     x, y = rng.standard_normal(30), rng.standard_normal(30)
     assert wp_sorted(np.repeat(x, 3), np.repeat(y, 7), 2) == pytest.approx(wp_sorted(x, y, 2), rel=1e-12)
+
+
+@pytest.mark.parametrize("tiny", [1e-20, 1e-300])
+def test_the_smallest_mass_counts(tiny):
+    """A mass that adding to 1 would lose, so far away that it makes up the distance."""
+    x, a = [0.0, 1 / tiny], [1.0, tiny]
+    for order in (1, -1):
+        assert w1_sorted(x[::order], [0.0], a[::order]) == pytest.approx(1, rel=1e-15)
+    assert plan(a, [1.0], cost_matrix(np.transpose([x]), [[0.0]]))[1] == pytest.approx(1, rel=1e-15)
+
+
+@pytest.mark.parametrize("p", [600, 2000])
+def test_large_powers_approach_the_largest_gap(p):
+    assert wp_sorted([0.0], [1.9], p) == 1.9
+    assert wp_sorted([0.0, 0.0], [1.9, 0.1], p) == pytest.approx(1.9 * 0.5 ** (1 / p), rel=1e-14)
+
+
+def test_costs_keep_small_distances_beside_large_ones():
+    cost = cost_matrix([[0.0, 0.0], [1e300, 0.0]], [[3e-300, 4e-300], [1e300, 1.0]])
+    np.testing.assert_allclose(cost, [[5e-300, 1e300], [1e300, 1.0]], rtol=1e-15)
 
 
 def test_one_point_against_many():

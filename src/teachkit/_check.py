@@ -111,6 +111,19 @@ def probabilities(name: str, p: ArrayLike, size: int | None = None) -> np.ndarra
     return out
 
 
+def generator(name: str, rng: np.random.Generator) -> np.random.Generator:
+    """Return ``rng`` if it is a generator of random numbers of NumPy.
+
+    >>> generator("rng", 0)
+    Traceback (most recent call last):
+    ...
+    ValueError: rng: expected a generator, such as numpy.random.default_rng(0), got int
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"{name}: expected a generator, such as numpy.random.default_rng(0), got {type(rng).__name__}")
+    return rng
+
+
 def returned(name: str, value: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     """Return ``value``, which the function ``name`` gave, as a float64 array if it has this shape; NaN may be in it.
 

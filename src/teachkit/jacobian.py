@@ -214,9 +214,7 @@ def hutchinson(
     """
     probes, d = _check.count("probes", probes), _check.count("d", d)
     draw, _ = _law(law)
-    if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng: expected a generator, such as numpy.random.default_rng(0), got {type(rng).__name__}")
-    v = draw(rng, (probes, d))
+    v = draw(_check.generator("rng", rng), (probes, d))
     image = _check.floats("matvec", matvec(v))
     if image.shape != v.shape:
         raise ValueError(f"matvec: expected to map {v.shape} to {v.shape}, got {image.shape}")

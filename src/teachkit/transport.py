@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from teachkit import _check
+from teachkit._transport_exact import whole
 from teachkit.transport_plan import assignment, cost_matrix, dual, plan, power_of_two, slack, witness
 from teachkit.transport_sinkhorn import NotConvergedError, sinkhorn, sinkhorn_path
 
@@ -47,20 +48,22 @@ def wp_sorted(
     """Return W_p between two samples on the line, statements `sorting` and `quantile-formula`.
 
     Equal sizes without weights: W_p^p = mean |x_(i) - y_(i)|^p with both sorted. Otherwise the integral of
-    |F^-1(u) - G^-1(u)|^p over the levels u of both quantile functions, merged.
+    |F^-1(u) - G^-1(u)|^p over the levels u of both quantile functions, merged; the levels are exact, so no mass is
+    too small to count. Weights such as 0.1 + 0.2 and 0.3 differ by 1e-17, which for W_p means 1e-17^(1/p).
 
     Args:
         x: [n], in any order.
         y: [m].
         p: at least 1.
-        a: weights of x, [n], with sum 1; equal if left out.
+        a: weights of x, [n], with sum 1 up to 1e-9; they are divided by their sum. Equal if left out.
         b: weights of y, [m]; likewise.
 
     Returns:
         The distance, in the unit of x.
 
     Raises:
-        ValueError: if x or y is not a finite vector, p is below 1, or the weights are not probabilities.
+        ValueError: if x or y is not a finite vector, p is below 1, the weights are not probabilities, or the distance
+            overflows.
 
     >>> round(wp_sorted([0.0, 1.0], [0.0, 1.0, 2.0], 2.0) ** 2, 12)  # by hand: 1/6 + 1/3
     0.5
@@ -68,13 +71,14 @@ def wp_sorted(
     p = _power(p)
     if a is None and b is None and np.size(x) == np.size(y):
         x, y = _sorted("x", x), _sorted("y", y)
-        x -= y
-        return _mean_power(x, p)
+        with np.errstate(over="ignore"):
+            x -= y
+        return _in_range("x, y", _mean_power(x, p))
     (x, top), (y, other) = _quantiles("x", x, "a", a), _quantiles("y", y, "b", b)
-    levels = np.concatenate([top, other])
-    levels.sort(kind="stable")  # two sorted runs, which a stable sort merges
-    gaps = x[np.searchsorted(top, levels)] - y[np.searchsorted(other, levels)]
-    return _mean_power(gaps, p, np.diff(levels, prepend=0.0))
+    i, j, widths = _merge(top, other)
+    with np.errstate(over="ignore"):
+        gaps = x[i] - y[j]
+    return _in_range("x, y", _mean_power(gaps, p, widths))
 
 
 def sliced(x: ArrayLike, y: ArrayLike, p: float, directions: ArrayLike) -> float:
@@ -89,7 +93,8 @@ def sliced(x: ArrayLike, y: ArrayLike, p: float, directions: ArrayLike) -> float
         directions: [k, d]; each is divided by its length. ``random_directions`` draws them.
 
     Raises:
-        ValueError: if a shape does not fit, a number is not finite, p is below 1, or a direction is zero.
+        ValueError: if a shape does not fit, a number is not finite, p is below 1, a direction is zero, or the distance
+            overflows.
 
     >>> sliced([[0.0, 0.0]], [[3.0, 4.0]], 2, [[1.0, 0.0], [0.0, 1.0]])  # sqrt((9 + 16) / 2)
     3.5355339059327378
@@ -101,19 +106,20 @@ def sliced(x: ArrayLike, y: ArrayLike, p: float, directions: ArrayLike) -> float
     x, y = x.T / scale, y.T / scale
     rows = max(1, _BLOCK // max(x.shape[1], y.shape[1]))
     parts = [_row_powers(v[i : i + rows] @ x, v[i : i + rows] @ y, p) for i in range(0, len(v), rows)]
-    return scale * _mean_power(np.concatenate(parts), p)
+    return _in_range("x, y", scale * _mean_power(np.concatenate(parts), p))
 
 
 def random_directions(k: int, d: int, rng: np.random.Generator) -> np.ndarray:
     """Return k directions drawn evenly from the unit sphere of R^d, [k, d].
 
     Raises:
-        ValueError: if a count is not a whole number of at least 1.
+        ValueError: if a count is not a whole number of at least 1, or rng is not a generator.
 
     >>> random_directions(2, 3, np.random.default_rng(0)).shape
     (2, 3)
     """
-    return _unit(rng.standard_normal((_check.count("k", k), _check.count("d", d))))
+    shape = _check.count("k", k), _check.count("d", d)
+    return _unit(_check.generator("rng", rng).standard_normal(shape))
 
 
 def gaussian_w2(m1: ArrayLike, S1: ArrayLike, m2: ArrayLike, S2: ArrayLike) -> float:
@@ -124,12 +130,13 @@ def gaussian_w2(m1: ArrayLike, S1: ArrayLike, m2: ArrayLike, S2: ArrayLike) -> f
 
     Args:
         m1: [d].
-        S1: [d, d], symmetric, no eigenvalue below 0.
+        S1: [d, d], symmetric, no eigenvalue below 0; one down to -1e-10 of the largest is taken for 0.
         m2: [d].
         S2: [d, d]; likewise.
 
     Raises:
-        ValueError: if a shape does not fit, a number is not finite, or a matrix is not a covariance.
+        ValueError: if a shape does not fit, a number is not finite, a matrix is not a covariance, or the distance
+            overflows.
 
     >>> gaussian_w2([0.0], [[1.0]], [3.0], [[25.0]])  # sqrt(3^2 + (5 - 1)^2)
     5.0
@@ -139,9 +146,10 @@ def gaussian_w2(m1: ArrayLike, S1: ArrayLike, m2: ArrayLike, S2: ArrayLike) -> f
     A, B = _root("S1", S1, m1.size), _root("S2", S2, m1.size)
     scale = power_of_two(max(np.abs(A).max(), np.abs(B).max()))
     left, _, right = np.linalg.svd((B / scale).T @ (A / scale))
-    apart = np.concatenate([m1 - m2, (A - B @ (left @ right)).ravel()])
+    with np.errstate(over="ignore"):
+        apart = np.concatenate([m1 - m2, (A - B @ (left @ right)).ravel()])
     scale = power_of_two(np.abs(apart).max())
-    return float(scale * np.linalg.norm(apart / scale))
+    return _in_range("m1, m2", float(scale * np.linalg.norm(apart / scale)))
 
 
 def _root(name: str, S: ArrayLike, d: int) -> np.ndarray:
@@ -170,16 +178,28 @@ def _sorted(name: str, x: ArrayLike) -> np.ndarray:
 
 
 def _quantiles(name: str, x: ArrayLike, weights_name: str, weights: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorted values of positive weight, and the level up to which each is the quantile; the last is 1."""
+    """Return the sorted values of positive weight, and up to which level each is the quantile, in whole numbers."""
     if weights is None:
         x = _sorted(name, x)
-        return x, np.arange(1, x.size + 1) / x.size
+        return x, np.arange(1, x.size + 1)
     x = _check.vector(name, x)
     w = _check.probabilities(weights_name, weights, x.size)
     order = np.argsort(x)
     order = order[w[order] > 0]
-    top = np.cumsum(w[order])
-    return x[order], top / top[-1]
+    return x[order], np.cumsum(whole(w[order])[0])
+
+
+def _merge(top: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the steps of both quantile functions together: which value of either holds, and the widths, with sum 1."""
+    if object in (top.dtype, other.dtype):  # Python's whole numbers, of any length
+        top, other = top.astype(object), other.astype(object)
+    top, other = top * other[-1], other * top[-1]
+    levels = np.concatenate([top, other])
+    order = np.argsort(levels, kind="stable")  # two sorted runs, which a stable sort merges
+    widths, first = np.diff(levels[order], prepend=0), order < top.size
+    i, j = np.cumsum(first) - first, np.cumsum(~first) - ~first  # how many steps of either are complete
+    keep = widths > 0
+    return i[keep], j[keep], (widths[keep] / top[-1]).astype(float)
 
 
 def _mean_power(gaps: np.ndarray, p: float, widths: np.ndarray | None = None) -> float:
@@ -190,10 +210,24 @@ def _mean_power(gaps: np.ndarray, p: float, widths: np.ndarray | None = None) ->
             mean = gaps.mean()
         if np.isfinite(mean):
             return float(mean)
-    scale = power_of_two(gaps.max())
+    if np.isinf(gaps.max()):
+        return np.inf
+    scale = _scale(gaps, p)
     powers = np.power(gaps / scale, p)
     mean = powers.mean() if widths is None else powers @ widths
     return float(scale * mean ** (1 / p))
+
+
+def _scale(gaps: np.ndarray, p: float) -> float:
+    """Return what to divide gaps by before a power: exact where 2^p is far from overflow."""
+    top = float(gaps.max())
+    return power_of_two(top) if p < 500 else top or 1.0
+
+
+def _in_range(names: str, distance: float) -> float:
+    if np.isinf(distance):
+        raise ValueError(f"{names}: expected points whose distance does not overflow")
+    return distance
 
 
 def _row_powers(x: np.ndarray, y: np.ndarray, p: float) -> np.ndarray:
@@ -203,7 +237,7 @@ def _row_powers(x: np.ndarray, y: np.ndarray, p: float) -> np.ndarray:
     x.sort(axis=1)
     y.sort(axis=1)
     gaps = np.abs(x - y)
-    scale = power_of_two(gaps.max())
+    scale = _scale(gaps, p)
     return scale * np.mean((gaps / scale) ** p, axis=1) ** (1 / p)
 
 

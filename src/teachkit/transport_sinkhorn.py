@@ -1,7 +1,7 @@
 """Transport with an entropy: Sinkhorn's iteration, stable for small eps (chapter `transport`).
 
-Potentials stay in the logarithmic domain. Between two logarithmic steps the same iteration runs as two products
-with one fixed matrix, which is many times faster; it is given up as soon as its factors grow too far.
+Potentials stay in the logarithmic domain. Between two logarithmic steps the same iteration runs as two products with
+one fixed matrix, which saves the exponentials; it is given up as soon as its factors grow too far.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ def sinkhorn(
 ) -> tuple[np.ndarray, float]:
     """Return the plan that minimises sum P_ij cost_ij + eps KL(P | a b^T), and its cost without the second term.
 
-    Statements `entropic-transport` and `sinkhorn-iteration`; the cost exceeds the optimal one by at most
-    eps log min(n, m), statement `entropic-bias`. From f = g = 0 the iteration would need about 1 / eps steps to
-    move the potentials at all. So eps is halved from the spread of the costs on, with 50 iterations for each value.
+    Statements `entropic-transport` and `sinkhorn-iteration`. The cost exceeds the optimal one by 0 to
+    eps log min(n, m), statement `entropic-bias`, up to tol times the spread of the costs, since rows may be wrong by
+    tol. From f = g = 0 the iteration would need about 1 / eps steps to move the potentials at all. So eps is halved
+    from the spread of the costs on, with 50 iterations for each value.
 
     Args:
         a: masses of the sources, [n], with sum 1.
@@ -71,7 +72,8 @@ def sinkhorn(
         P [n, m] and its cost.
 
     Raises:
-        ValueError: as ``plan``, or if eps, tol or max_iter is not as above, or cost / eps overflows.
+        ValueError: as ``plan``, or if eps, tol or max_iter is not as above, or cost / eps or the spread of the costs
+            overflows.
         NotConvergedError: if the tolerance is not met; it tells the residual and holds the last iterate.
 
     >>> P, value = sinkhorn([0.5, 0.5], [0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], 0.5)
@@ -79,12 +81,14 @@ def sinkhorn(
     ([[0.4404, 0.0596], [0.0596, 0.4404]], 0.1192)
     """
     tol, max_iter = _check.positive("tol", tol), _check.count("max_iter", max_iter)
-    for last in sinkhorn_path(a, b, cost, eps, start=_warm_start(a, b, cost, eps)):
+    g, done = _warm_start(a, b, cost, eps), 0
+    while done < max_iter:
+        steps = min(_INNER, max_iter - done)
+        last = next(sinkhorn_path(a, b, cost, eps, steps, g))
         if last.residual <= tol:
             return last.plan, last.value
-        if last.iterations >= max_iter:
-            break
-    raise NotConvergedError(last, tol)
+        g, done = last.g, done + steps
+    raise NotConvergedError(last._replace(iterations=done), tol)
 
 
 def sinkhorn_path(
@@ -111,6 +115,7 @@ def sinkhorn_path(
     [0.1809, 0.0654, 0.0205]
     """
     a, b, cost = masses_and_cost(a, b, cost)
+    a, b = a / a.sum(), b / b.sum()
     eps, every = _check.positive("eps", eps), _check.count("every", every)
     G = np.zeros(b.size) if start is None else _check.vector("start", start, (b.size,)) / eps
     with np.errstate(over="ignore"):
@@ -132,8 +137,12 @@ def sinkhorn_path(
 def _warm_start(a: ArrayLike, b: ArrayLike, cost: ArrayLike, eps: float) -> np.ndarray:
     """Return the g that the iteration reaches while eps falls by halves from the spread of the costs."""
     a, b, cost = masses_and_cost(a, b, cost)
-    g, larger = np.zeros(b.size), np.ptp(cost)
-    while larger > 2 * _check.positive("eps", eps):
+    eps = _check.positive("eps", eps)
+    with np.errstate(over="ignore"):
+        g, larger = np.zeros(b.size), np.ptp(cost)
+    if np.isinf(larger):
+        raise ValueError("cost: expected costs whose spread does not overflow")
+    while larger > 2 * eps:
         g = next(sinkhorn_path(a, b, cost, larger, start=g)).g
         larger /= 2
     return g
