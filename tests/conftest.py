@@ -102,3 +102,24 @@ def small_sheet(monkeypatch, tmp_path):
         monkeypatch.setattr(module, "catalogue", lambda name: {"small": known}[name])
         monkeypatch.setattr(module, "kinds", lambda name: {"small": kinds}[name])
     return known
+
+
+@pytest.fixture
+def problem():
+    """Masses and costs of a transport problem in the plane, of several degenerate kinds."""
+
+    def build(n, m, rng, kind="random"):
+        x, y = rng.standard_normal((n, 2)), rng.standard_normal((m, 2)) + 1
+        a, b = rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))
+        if kind == "even":
+            a, b = np.full(n, 1 / n), np.full(m, 1 / m)
+        elif kind == "duplicates":
+            x, y = x.round(), y.round()
+        elif kind == "zero weights":
+            a[: n // 2], b[-1] = 0, 0
+            a, b = a / a.sum(), b / b.sum()
+        elif kind == "collinear":
+            x, y = np.outer(x[:, 0], [1, 2]), np.outer(y[:, 0], [1, 2])
+        return a, b, ((x[:, None] - y) ** 2).sum(2)
+
+    return build
