@@ -1,5 +1,8 @@
 """Wasserstein GANs in torch: losses, penalty per sample, clipping, and the probe that finds layers that mix samples."""
 
+import json
+import subprocess
+import sys
 from functools import partial
 
 import numpy as np
@@ -251,3 +254,35 @@ def test_bad_input_is_refused_by_name(message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         BAD[message]()
     assert str(caught.value).startswith(message)
+
+
+def test_quick_run_writes_what_the_book_reads(root, tmp_path):
+    out = tmp_path / "wgan"
+    done = subprocess.run(
+        [sys.executable, root / "runs/wgan.py", "--quick", "--out", out], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((out / "result.json").read_text())
+    assert set(manifest["files"]) == {"curves.npz", "samples.npz"}
+    assert set(manifest["metrics"]) == {"penalty", "clipping", "minimax"}
+    for numbers in manifest["metrics"].values():
+        assert numbers["w1_start"] == manifest["metrics"]["minimax"]["w1_start"]  # one start, the same samples
+    with np.load(out / "curves.npz") as curves:
+        assert curves["penalty_w1"].shape == curves["penalty_critic_loss"].shape == (2, 3)
+
+
+def test_recorded_run_is_the_setting_of_the_failing_gan(root):
+    """What the chapter says of the record: same networks, data, seeds and start, and half the rounds."""
+    ours, theirs = (json.loads((root / f"results/{name}/result.json").read_text()) for name in ("wgan", "minimax"))
+    base = ours["config"]["base"]
+    same = ("std", "noise", "hidden", "train", "critic_steps", "batch", "shown", "offsets", "head_starts", "seeds")
+    assert {key: base[key] for key in same} == {key: theirs["config"][key] for key in same}
+    assert base["steps"] <= theirs["config"]["steps"]
+    assert dict(ours["config"]["rates"])["minimax"] == dict(theirs["config"]["rates"])["sgd"]
+    with np.load(root / "results/wgan/curves.npz") as curves:
+        stuck = curves["minimax_w1"][:, -1] > 0.95 * curves["minimax_w1"][:, 0]
+        assert stuck.sum() == 4
+        for name in ("penalty", "one_sided", "clipping"):
+            assert (curves[f"{name}_w1"][:, -1] < 0.2 * curves[f"{name}_w1"][:, 0]).all()
+            ratio = curves[f"{name}_gradient_norm"][:, 1].mean() / curves["minimax_gradient_norm"][:, 1].mean()
+            assert ratio > (100 if name == "clipping" else 1000)
