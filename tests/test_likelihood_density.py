@@ -215,10 +215,11 @@ def test_value_is_a_lower_bound_when_the_interval_is_short():
     values = [density_kl(normal(0), normal(1), 0.5 - half, 0.5 + half).value for half in (4, 5, 8)]
     assert values == sorted(values)
     assert values[0] < exact
-    for half in (4, 5):
-        value, error = density_js(normal(0), normal(1), 0.5 - half, 0.5 + half)
-        full = density_js(normal(0), normal(1), -30, 30).value
-        assert abs(value - full) <= error
+    for compare in (density_js, density_total_variation):
+        for half in (4, 5):
+            value, error = compare(normal(0), normal(1), 0.5 - half, 0.5 + half)
+            full = compare(normal(0), normal(1), -30, 30).value
+            assert abs(value - full) <= error
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-6, 1e6, 1e150])
@@ -245,6 +246,8 @@ def test_quadrature_is_exact_for_polynomials_and_sees_jumps():
         ((normal(0), normal(0), -1e308, 1e308), "high: expected a number above low"),
         ((normal(0), normal(0), np.nan, 1), "low: expected a finite number, got nan"),
         ((normal(0), normal(0), -1, 1), "log_p: expected a density with mass 1 from -1 to 1, got mass 0.682689"),
+        ((normal(0), normal(0), -3, 3), "log_p: expected a density with mass 1 from -3 to 3, got mass 0.9973"),
+        ((3, normal(0), -9, 9), "log_p: expected a function, got int"),
         ((normal(0), normal(9), -7, 7), "log_q: expected a density with mass 1"),
         ((lambda x: normal(0)(x) + 1, normal(0), -9, 9), "log_p: expected a density with mass 1 .* got mass 2.71828"),
         ((normal(0), lambda x: normal(0)(x)[:, None], -9, 9), "log_q: expected one number a point"),

@@ -210,6 +210,8 @@ def floats(name: str, x: ArrayLike) -> np.ndarray:
     ...
     ValueError: x: expected an array of numbers, got list
     """
+    if np.ma.is_masked(x):
+        raise ValueError(f"{name}: expected all numbers, got a masked array with some missing")
     try:
         out = np.asarray(x)
     except ValueError as error:  # rows of different lengths

@@ -48,7 +48,7 @@ def gaussian_mle(x: ArrayLike) -> GaussianFit:
     >>> gaussian_mle([1, 3, 4, 5, 7])
     GaussianFit(mu=4.0, sigma=2.0)
     """
-    return _spread_out(x)[1]
+    return _spread_out(x)
 
 
 def gaussian_log_likelihood(x: ArrayLike, mu: ArrayLike, sigma: ArrayLike) -> np.ndarray:
@@ -97,8 +97,6 @@ def gaussian_gradient(x: ArrayLike, mu: float, sigma: float) -> np.ndarray:
 def gaussian_ascent(x: ArrayLike, mu: float, sigma: float, step: float, steps: int = 100) -> Iterator[Ascent]:
     """Climb the mean log-likelihood in mu and log sigma, statement `likelihood-ascent`: yield start and iterates.
 
-    Like every generator it checks its arguments when the first iterate is asked for.
-
     Args:
         x: [n], with at least two different values.
         mu: start.
@@ -114,15 +112,19 @@ def gaussian_ascent(x: ArrayLike, mu: float, sigma: float, step: float, steps: i
     >>> round(last.mu, 4), round(last.sigma, 4), round(last.value, 4)
     (4.0, 2.0, -10.5604)
     """
-    n, _ = _spread_out(x)
+    _spread_out(x)
     mu, sigma = float(_check.number("mu", mu)), _check.positive("sigma", sigma)
     step, steps = _check.positive("step", step), _check.count("steps", steps, low=0)
+    return _climb(_check.vector("x", x).copy(), mu, sigma, step, steps)
+
+
+def _climb(x: np.ndarray, mu: float, sigma: float, step: float, steps: int) -> Iterator[Ascent]:
     for k in range(steps + 1):
         yield Ascent(mu, sigma, float(gaussian_log_likelihood(x, mu, sigma)))
         if k == steps:
             return
         with np.errstate(over="ignore"):
-            u, v = step * gaussian_gradient(x, mu, sigma) / n
+            u, v = step * gaussian_gradient(x, mu, sigma) / x.size
             after = float(mu + u), float(sigma * np.exp(v))  # log sigma moves by v
         if not (np.isfinite(after[0]) and 0 < after[1] < np.inf):
             at = f"mu = {mu:g}, sigma = {sigma:g}"
@@ -218,11 +220,11 @@ def _shares(name: str, p: ArrayLike, size: int | None = None) -> np.ndarray:
     return p / p.sum()
 
 
-def _spread_out(x: ArrayLike) -> tuple[int, GaussianFit]:
-    n, fit = _summary(x)
+def _spread_out(x: ArrayLike) -> GaussianFit:
+    fit = _summary(x)[1]
     if fit.sigma == 0:
         raise ValueError("x: expected at least two different values, and a deviation above 0, for a maximum to exist")
-    return n, fit
+    return fit
 
 
 def _gap(a: ArrayLike, b: ArrayLike, scale: ArrayLike) -> np.ndarray:

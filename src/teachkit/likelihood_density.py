@@ -48,8 +48,8 @@ def density_kl(log_p: LogDensity, log_q: LogDensity, low: float, high: float, po
         The value, and the estimated error of the quadrature, which knows nothing of what was missed.
 
     Raises:
-        ValueError: if low < high does not hold, a point is not between them, a log-density is NaN, +inf or not one
-            number a point, or the interval does not hold a mass near 1 of it.
+        ValueError: if a log-density is no function, low < high does not hold, a point is not between them, a
+            log-density is NaN, +inf or not one number a point, or the interval does not hold a mass near 1 of it.
 
     >>> from teachkit.data import Gaussian
     >>> value, error = density_kl(Gaussian([0], [[1]]).log_prob, Gaussian([1], [[1]]).log_prob, -20, 20)
@@ -122,6 +122,8 @@ def _compare(
 
 
 def _evaluate(name: str, log_density: LogDensity, x: np.ndarray) -> np.ndarray:
+    if not callable(log_density):
+        raise ValueError(f"{name}: expected a function, got {type(log_density).__name__}")
     out = _check.floats(name, log_density(x[:, None]))
     if out.shape != x.shape:
         raise ValueError(f"{name}: expected one number a point, {x.shape}, got {out.shape}")
