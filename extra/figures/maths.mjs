@@ -132,7 +132,7 @@ export function bestNormal(x, least) {
 
 /**
  * The level curve of the log-likelihood `gap` nats below its largest value for sigma between low and high, as a
- * closed polygon [mu, sigma]: at each sigma, (mu - m)^2 = 2 sigma^2 (gap / n + ...) - s^2.
+ * closed polygon [mu, sigma]: at each sigma, (mu - m)^2 = 2 sigma^2 (l(m, sigma) - level) / n.
  */
 export function likelihoodLevel(x, gap, [low, high], n = 160) {
   const best = bestNormal(x, low);
