@@ -1,3 +1,7 @@
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -258,3 +262,31 @@ def test_bad_argument_is_named(change, message):
 def test_bad_network_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_quick_run_writes_what_the_book_reads(root, tmp_path):
+    out = tmp_path / "minimax"
+    done = subprocess.run(
+        [sys.executable, root / "runs/minimax.py", "--quick", "--out", out], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((out / "result.json").read_text())
+    assert set(manifest["files"]) == {"curves.npz", "samples.npz"}
+    numbers = manifest["metrics"]
+    assert numbers["far_minimax_sgd"]["w1_start"] == numbers["far_non_saturating_sgd"]["w1_start"]
+    assert numbers["far_non_saturating_sgd"]["w1_end"]["mean"] < numbers["far_minimax_sgd"]["w1_end"]["mean"]
+    with np.load(out / "curves.npz") as curves:
+        assert curves["far_minimax_sgd_1_w1"].shape == (3,)
+        assert curves["far_minimax_sgd_1_gradient_norm"].shape == (2,)
+    with np.load(out / "samples.npz") as samples:
+        assert samples["far_minimax_sgd"].shape == (2, 100, 2)
+
+
+def test_recorded_run_shows_what_the_chapter_says(root):
+    """Stuck with the minimax loss and plain steps, from far away; with everything else, not."""
+    with np.load(root / "results/minimax/curves.npz") as curves:
+        last = {name.removesuffix("_w1"): w1[-1] / w1[0] for name, w1 in curves.items() if name.endswith("_w1")}
+        blue = [curves[f"far_non_saturating_sgd_{seed}_w1"][:2] for seed in range(5)]
+    stuck = {name for name, ratio in last.items() if ratio > 0.5}
+    assert stuck == {f"far_minimax_sgd_{seed}" for seed in range(4)}
+    assert all(after < before / 2 for before, after in blue)

@@ -1,0 +1,281 @@
+"""A GAN on the ring of eight: two losses of the generator, two optimizers, two starts.
+
+``python runs/minimax.py`` takes some minutes on two cores and writes ``results/minimax``; ``--quick`` takes seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from teachkit._files import write_whole
+from teachkit.book.manifest import describe, write_result
+from teachkit.data import Mixture, ring
+from teachkit.deep.minimax import (
+    ADAM,
+    Factory,
+    GeneratorLoss,
+    Round,
+    discriminator_loss,
+    minimax_loss,
+    mlp,
+    non_saturating_loss,
+    play,
+    sample,
+)
+from teachkit.metrics import high_quality_share, modes_covered
+from teachkit.transport import assignment, cost_matrix
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides the result.
+
+    Attributes:
+        std: of each mode of the ring.
+        games: (start, loss of the generator, optimizer of both networks).
+        offsets: of a start: added to both coordinates of the generator's first samples.
+        head_starts: of a start: updates of the discriminator before the first round.
+        rates: learning rate of an optimizer, for both networks.
+        noise: coordinates of the generator's noise.
+        hidden: units in each of the two hidden layers of either network.
+        train: number of training samples.
+        steps: rounds.
+        critic_steps: updates of the discriminator in a round.
+        batch: samples of each kind in a batch.
+        shown: samples in each measurement of the quality.
+        least: of these, how many make a mode count as covered.
+        every: rounds between two measurements.
+        pictures: rounds after which the first seed's samples are kept.
+        seeds: one training of each kind each; the data are the same.
+        data_seed: draws the training samples and those for the measurements.
+    """
+
+    std: float = 0.1
+    games: tuple[tuple[str, str, str], ...] = (
+        ("far", "minimax", "sgd"),
+        ("far", "non_saturating", "sgd"),
+        ("far", "minimax", "adam"),
+        ("far", "non_saturating", "adam"),
+        ("near", "minimax", "adam"),
+        ("near", "non_saturating", "adam"),
+    )
+    offsets: tuple[tuple[str, float], ...] = (("far", 10.0), ("near", 0.0))
+    head_starts: tuple[tuple[str, int], ...] = (("far", 1000), ("near", 0))
+    rates: tuple[tuple[str, float], ...] = (("sgd", 0.02), ("adam", 1e-3))
+    noise: int = 2
+    hidden: int = 64
+    train: int = 20_000
+    steps: int = 1000
+    critic_steps: int = 5
+    batch: int = 128
+    shown: int = 400
+    least: int = 10
+    every: int = 25
+    pictures: tuple[int, ...] = (0, 50, 200, 1000)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    data_seed: int = 0
+
+
+QUICK = replace(
+    Config(), games=Config.games[:2], head_starts=(("far", 50),), train=2000, steps=20, every=10, shown=100,
+    pictures=(0, 20), seeds=(0, 1),
+)  # fmt: skip
+LOSSES = {"minimax": minimax_loss, "non_saturating": non_saturating_loss}
+OPTIMIZERS: dict[str, Factory] = {"sgd": torch.optim.SGD, "adam": ADAM}
+
+
+class Job(NamedTuple):
+    """One training."""
+
+    start: str
+    loss: str
+    optimizer: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Return the name of the game, as in the metrics."""
+        return f"{self.start}_{self.loss}_{self.optimizer}"
+
+
+class Outcome(NamedTuple):
+    """What one training gave: numbers at its end, curves, samples at some rounds, peak memory of its process in MB."""
+
+    job: Job
+    numbers: dict[str, float]
+    curves: dict[str, np.ndarray]
+    pictures: np.ndarray
+    peak_memory_mb: float
+
+
+def main(config: Config, out: Path, workers: int = 2) -> Path:
+    """Play every game from every seed, and write the manifest, the curves and the samples to ``out``."""
+    started = time.perf_counter()
+    out.mkdir(parents=True, exist_ok=True)
+    outcomes = list(_play_all(config, out, workers))
+    _save(out / "curves.npz", {f"{o.job.name}_{o.job.seed}_{k}": v for o in outcomes for k, v in o.curves.items()})
+    first = [o for o in outcomes if o.job.seed == config.seeds[0]]
+    _save(out / "samples.npz", {o.job.name: o.pictures for o in first})
+    manifest = describe(
+        "minimax",
+        asdict(config),
+        list(config.seeds),
+        {**_summary(outcomes), "floor": _floor(config)},
+        round(time.perf_counter() - started, 1),
+        peak_memory_mb=max(outcome.peak_memory_mb for outcome in outcomes),
+    )
+    return write_result(out, manifest)
+
+
+def networks(config: Config, start: str, seed: int) -> tuple[nn.Module, nn.Module]:
+    """Return generator and discriminator before training; only the start and the seed decide their weights."""
+    source = torch.Generator().manual_seed(seed)
+    hidden = (config.hidden, config.hidden)
+    G, D = mlp((config.noise, *hidden, 2), generator=source), mlp((2, *hidden, 1), generator=source)
+    with torch.no_grad():
+        G[-1].bias += dict(config.offsets)[start]
+    return G, D
+
+
+def data(config: Config) -> tuple[Mixture, torch.Tensor, np.ndarray]:
+    """Return the law, the training samples, and the samples against which the generator's are matched."""
+    rng, law = np.random.default_rng(config.data_seed), ring(8, std=config.std)
+    return law, torch.from_numpy(law.sample(config.train, rng)).float(), law.sample(config.shown, rng)
+
+
+def train(config: Config, job: Job) -> Outcome:
+    """Play one game, and measure its samples every so many rounds."""
+    torch.set_num_threads(1)
+    law, x, held_out = data(config)
+    G, D = networks(config, job.start, job.seed)
+    started, rounds, measured, pictures = time.perf_counter(), [], [], []
+    game = _game(config, job, G, D, x, LOSSES[job.loss])
+    for step in range(config.steps + 1):
+        if step:
+            rounds.append(next(game))
+        if step % config.every == 0 or step in config.pictures:
+            y = (
+                sample(G, config.shown, noise=config.noise, rng=torch.Generator().manual_seed(job.seed))
+                .double()
+                .numpy()
+            )
+        if step % config.every == 0:
+            measured.append(measure(config, law, held_out, y))
+        if step in config.pictures:
+            pictures.append(y.astype(np.float32))
+    curves = _curves(config, rounds, measured)
+    numbers = {**_numbers(curves), "seconds": time.perf_counter() - started}
+    return Outcome(job, numbers, curves, np.stack(pictures), _peak_memory_mb())
+
+
+def _game(
+    config: Config, job: Job, G: nn.Module, D: nn.Module, x: torch.Tensor, loss: GeneratorLoss
+) -> Iterator[Round]:
+    return play(
+        G,
+        D,
+        x,
+        critic_loss=lambda critic, real, fake: discriminator_loss(critic(real), critic(fake)),
+        generator_loss=lambda critic, fake: loss(critic(fake)),
+        steps=config.steps,
+        batch=config.batch,
+        noise=config.noise,
+        critic_steps=config.critic_steps,
+        head_start=dict(config.head_starts)[job.start],
+        lr=dict(config.rates)[job.optimizer],
+        optimizer=OPTIMIZERS[job.optimizer],
+        rng=torch.Generator().manual_seed(1000 + job.seed),
+    )
+
+
+def measure(config: Config, law: Mixture, held_out: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Return W_1 to as many samples of the law by assignment, the modes covered, and the share within 3 stds."""
+    return {
+        "w1": assignment(cost_matrix(y, held_out))[1],
+        "modes": modes_covered(y, law.means, 3 * config.std, config.least),
+        "share": high_quality_share(y, law.means, 3 * config.std),
+    }
+
+
+def _curves(config: Config, rounds: list[Round], measured: list[dict[str, float]]) -> dict[str, np.ndarray]:
+    """Return means of each loss between two measurements, and the measurements, of which there is one more."""
+    means = np.array(rounds).reshape(-1, config.every, len(Round._fields)).mean(axis=1)
+    losses = dict(zip(Round._fields[1:], means.T[1:], strict=True))
+    return {**losses, **{name: np.array([row[name] for row in measured]) for name in measured[0]}}
+
+
+def _numbers(curves: dict[str, np.ndarray]) -> dict[str, float]:
+    """Return start and end of the curves, and how the losses go with W_1 between the tenth part and the end."""
+    late = slice(len(curves["w1"]) // 10, None)
+    losses, w1 = Round._fields[1:], curves["w1"][1:]
+    return {
+        **{f"{name}_start": float(curve[0]) for name, curve in curves.items()},
+        **{f"{name}_end": float(curve[-1]) for name, curve in curves.items()},
+        **{f"{name}_with_w1": _correlation(curves[name][late], w1[late]) for name in losses[:2]},
+    }
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the rank correlation; 0 where there is nothing to rank."""
+    ranks = [np.argsort(np.argsort(x)) for x in (a, b)]
+    return float(np.corrcoef(*ranks)[0, 1]) if len(a) > 2 else 0.0
+
+
+def _play_all(config: Config, out: Path, workers: int) -> Iterator[Outcome]:
+    jobs = [Job(*game, seed) for game in config.games for seed in config.seeds]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        for future in [pool.submit(train, config, job) for job in jobs]:
+            outcome = future.result()
+            print(outcome.job, {name: round(value, 4) for name, value in outcome.numbers.items()}, flush=True)
+            yield outcome
+
+
+def _floor(config: Config) -> dict[str, float]:
+    """Return W_1 between two independent sets of samples of the law: what a perfect generator would get."""
+    rng, law = np.random.default_rng(config.data_seed + 1), ring(8, std=config.std)
+    pairs = [[law.sample(config.shown, rng) for _ in range(2)] for _ in config.seeds]
+    return {"w1": _spread([assignment(cost_matrix(*pair))[1] for pair in pairs])}
+
+
+def _summary(outcomes: list[Outcome]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return mean and standard deviation over the seeds, by game and quantity."""
+    numbers: dict[str, list[dict[str, float]]] = {}
+    for outcome in outcomes:
+        numbers.setdefault(outcome.job.name, []).append(outcome.numbers)
+    return {game: {key: _spread([row[key] for row in rows]) for key in rows[0]} for game, rows in numbers.items()}
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"mean": float(np.mean(values)), "spread": float(np.std(values, ddof=1)), "n": len(values)}
+
+
+def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with write_whole(path) as file:
+        np.savez_compressed(file, **{name: x.astype(np.float32) for name, x in arrays.items()})
+
+
+def _peak_memory_mb() -> float:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "minimax")
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    main(QUICK if arguments.quick else Config(), arguments.out, arguments.workers)
