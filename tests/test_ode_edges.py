@@ -134,6 +134,7 @@ def test_overflow_is_passed_on():
         ({"steps": 2.5}, "steps: expected a whole number of at least 1"),
         ({"t0": 1.0, "t1": 2.0, "steps": 10**17}, "steps: expected steps that move the time"),
         ({"t1": 5e-324, "steps": 10}, "steps: expected steps that move the time"),
+        ({"steps": 10**17}, "steps: expected steps that move the time"),
         ({"t0": 1.0, "t1": 1 + 8 * 2**-52, "steps": 13}, "steps: expected steps that move the time"),
     ],
 )
@@ -153,7 +154,8 @@ def test_field_that_changes_the_shape_is_refused(solver, f):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: ode.global_errors(euler, decay, 1.0, 0, 1, [], np.exp), "counts: expected at least one"),
+        (lambda: ode.global_errors(euler, decay, 1.0, 0, 1, [], np.exp), "counts: expected a list of at least one"),
+        (lambda: ode.global_errors(euler, decay, 1.0, 0, 1, 5, np.exp), "counts: expected a list of at least one"),
         (lambda: ode.global_errors(euler, decay, 1.0, 0, 1, [0], np.exp), "steps: expected a whole number"),
         (lambda: ode.global_errors(euler, decay, [1.0, 2.0], 0, 1, [2], np.exp), "exact: expected to return shape"),
         (lambda: ode.observed_order([1], [1.0]), "counts: expected 2 or more"),
@@ -219,6 +221,11 @@ def test_scale_of_space_does_not_matter_to_a_linear_field_nor_to_one_with_its_tr
     assert sine.forward([[3 * scale]])[1][0] == pytest.approx(0.5 - np.log(half), abs=1e-7)
 
 
+def test_global_error_is_the_largest_entry_of_all_steps():
+    exact = lambda t: np.array([3.0, -4.0]) if t == 0.5 else np.zeros(2)  # noqa: E731
+    assert ode.global_errors(euler, decay, [0.0, 0.0], 0, 1, [4], exact).tolist() == [4.0]
+
+
 def test_error_of_a_run_that_breaks_is_nan():
     with np.errstate(invalid="ignore"):
         (error,) = ode.global_errors(rk4, lambda t, y: -2 * np.sqrt(y), 1.0, 0, 2, [9], lambda t: max(1 - t, 0) ** 2)
@@ -231,6 +238,7 @@ def test_error_of_a_run_that_breaks_is_nan():
     [
         ((1e-200, 1e-200, 1.0, 1.0), 5e-201),
         ((0.1, 1e308, 1.0, 1e-308), 0.05e-308 * np.expm1(1)),
+        ((0.1, 1e-12, 1.0, 2.0), 0.1 * (1 + 1e-12)),
         ((1e-200, 1.0, 1e-200, 1e300), np.inf),
         ((1e-200, 1e-300, 1e-200, 1e290), 5e-111),
         ((1e200, 1.0, 1e200, 1.0), np.inf),

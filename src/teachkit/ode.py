@@ -138,14 +138,14 @@ def global_errors(
         [m], in the unit of y; nan where the path or exact is nan somewhere.
 
     Raises:
-        ValueError: if there is no count, exact returns another shape, or for any reason of ``euler``.
+        ValueError: if counts is no list or empty, exact returns another shape, or for any reason of ``euler``.
 
     >>> global_errors(euler, lambda t, y: -2 * y, 3.0, 0.0, 0.5, [5, 10], lambda t: 3 * np.exp(-2 * t)).round(4)
     array([0.1206, 0.0576])
     """
-    counts = list(counts)
+    counts = list(counts) if isinstance(counts, Iterable) else []
     if not counts:
-        raise ValueError("counts: expected at least one number of steps, got none")
+        raise ValueError("counts: expected a list of at least one number of steps")
     return np.array([_largest_error(solver(f, y0, t0, t1, n), exact) for n in counts])
 
 
@@ -217,7 +217,7 @@ def growth_factor(solver: Solver, z: ArrayLike) -> np.ndarray:
         z: real, of any shape.
 
     Returns:
-        Of the shape of z. The numbers stay bounded where it is at most 1 in size.
+        Of the shape of z. The numbers stay bounded where it is at most 1 in size. An overflow is not caught.
 
     Raises:
         ValueError: if z is not a finite array of numbers.
