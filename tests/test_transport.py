@@ -252,14 +252,25 @@ def test_no_cloud_of_n_points_is_near_the_uniform_law(d, rng):
 
 @pytest.mark.law("empirical-rate")
 def test_distance_of_two_samples_falls_with_the_power_one_over_d(rng):
-    """d = 3: from n = 64 to 512 points it should halve; on the line it falls like n^(-1/2), by 2.8."""
+    """d = 3: from n = 64 to 512 points it should halve. d = 2: like sqrt(log n / n)."""
 
     def mean_distance(n, d):
         pairs = rng.random((12, 2, n, d))
         return np.mean([assignment(cost_matrix(x, y))[1] for x, y in pairs])
 
     assert mean_distance(64, 3) / mean_distance(512, 3) == pytest.approx(2, rel=0.15)
-    assert mean_distance(64, 1) / mean_distance(512, 1) == pytest.approx(8**0.5, rel=0.45)
+    for n in (64, 512):
+        assert mean_distance(n, 2) == pytest.approx(0.45 * np.sqrt(np.log(n) / n), rel=0.2)
+
+
+@pytest.mark.law("empirical-rate")
+@pytest.mark.parametrize("n", [10, 100])
+def test_mean_distance_on_the_line_is_below_half_of_one_over_the_root(n, rng):
+    """For large n the mean of sqrt(n) W_1 is the integral of E|bridge(t)|, sqrt(2 / pi) pi / 8."""
+    law, samples = (np.arange(4000) + 0.5) / 4000, rng.random((300, n))
+    mean = np.mean([w1_sorted(sample, law) for sample in samples])
+    assert np.sqrt(n) * mean == pytest.approx(np.sqrt(np.pi / 32), rel=0.1)
+    assert mean < 0.5 / np.sqrt(n)
 
 
 @pytest.mark.law("distance-concentration")

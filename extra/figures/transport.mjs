@@ -67,7 +67,7 @@ export function solve(x, y, p) {
   const plan = permutations(x.length).reduce((best, other) => (total(other) < total(best) - 1e-12 ? other : best));
   const f = potentials(cost, plan);
   const g = cost[0].map((_, j) => Math.min(...cost.map((line, i) => line[j] - f[i])));
-  const slack = cost.map((line, i) => line.map((c, j) => Math.max(0, c - f[i] - g[j])));
+  const slack = cost.map((line, i) => line.map((c, j) => c - f[i] - g[j]));
   const tight = slack.flat().filter((gap) => gap < 1e-9).length;
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   return { plan, value: total(plan) / x.length, lower: mean(f) + mean(g), f, g, slack, tight };
@@ -105,7 +105,7 @@ function drawSlack(plane, { slack, plan }) {
   const most = Math.max(...slack.flat(), 1e-9);
   slack.forEach((line, i) => line.forEach((gap, j) => {
     const square = [[0.54, 0.54], [1.46, 0.54], [1.46, 1.46], [0.54, 1.46]].map(([u, v]) => [j + u, i + v]);
-    svg(cells, "path", { d: plane.path(square), "fill-opacity": (0.5 * gap) / most });
+    svg(cells, "path", { d: plane.path(square), "fill-opacity": Math.max(0, (0.5 * gap) / most) });
     if (plan[i] === j) svg(picked, "path", { d: plane.path(square) });
     svg(labels, "text", { x: plane.px(j + 1), y: plane.py(i + 1) + 4, "text-anchor": "middle" }, show(gap));
   }));

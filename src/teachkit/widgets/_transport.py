@@ -83,7 +83,7 @@ def draw_transport(p: str, u: float, v: float) -> Figure:
             left.annotate(str(k + 1), point, (4, 4), textcoords="offset points")
     left.set(xlim=(-VIEW, VIEW), ylim=(-VIEW, VIEW), aspect="equal", title=f"mean cost {value:.4f}")
     f, g, lower = dual(even, even, cost)
-    _draw_slack(right, np.maximum(slack(f, g, cost), 0), s)
+    _draw_slack(right, slack(f, g, cost).round(12) + 0.0, s)  # + 0.0: no minus sign before a zero
     right.set_title(f"slack; potentials give {lower:.4f}")
     return figure
 
