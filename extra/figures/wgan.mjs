@@ -8,7 +8,7 @@ const NAMES = { clip: "Clipped", one: "One-sided penalty", two: "Two-sided penal
 /** @param {HTMLElement} stage @param {object} data samples, witness and trained critics from Python */
 export default function build(stage, data) {
   const row = html(stage, "div", { className: "tk-planes" });
-  const shapes = new Plane(row, { title: "Witness (line), critic / constant (dashes)", x: data.view, y: data.heights, xLabel: "x", yLabel: "" });
+  const shapes = new Plane(row, { title: "Witness, and critic ÷ constant", x: data.view, y: data.heights, xLabel: "x", yLabel: "" });
   const slopes = new Plane(row, { title: "Their slopes", x: data.view, y: data.slopes, xLabel: "x", yLabel: "" });
   const panel = new Panel(stage, data.controls, draw);
   panel.presets(data.presets);
