@@ -207,6 +207,23 @@ def test_trace_of_a_jacobian_from_its_products_alone(rng):
     assert error == pytest.approx(hutchinson_std(jacobian(f, z)) / 20, rel=0.2)
 
 
+def test_standard_error_is_that_of_the_probes_used(rng):
+    A, kept = rng.standard_normal((3, 3)), []
+    value, error = hutchinson(lambda v: (kept.append(v), v @ A.T)[1], 3, rng, probes=2)
+    a, b = np.einsum("ni,ij,nj->n", kept[0], A, kept[0])
+    assert (value, error) == (pytest.approx((a + b) / 2), pytest.approx(abs(a - b) / 2))
+    assert np.isnan(hutchinson(lambda v: v @ A.T, 3, rng, probes=1)[1])
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_estimate_at_the_edges_of_floats_and_in_place(scale, rng):
+    A = np.array([[1.0, 2.0, 0.5], [1.0, -1.0, 3.0], [0.0, 1.0, 4.0]])
+    plain = hutchinson(lambda v: v @ A.T, 3, RNG(0), probes=50)
+    np.testing.assert_allclose(hutchinson(lambda v: scale * v @ A.T, 3, RNG(0), probes=50), scale * np.array(plain))
+    assert hutchinson(lambda v: np.multiply(v, 2, out=v), 3, rng) == (6.0, 0.0)
+    assert hutchinson(lambda v: 0 * v, 3, rng) == (0.0, 0.0)
+
+
 RNG = np.random.default_rng
 
 

@@ -73,3 +73,13 @@ def test_the_longest_step_that_agrees_is_kept():
     """A shorter step would only add rounding: 1 + z^3 is exact for every step."""
     x = np.linspace(-1e-3, 1e-3, 41)[:, None]
     np.testing.assert_allclose(jacobian(lambda z: 1 + z**3, x)[:, 0], 3 * x**2, atol=1e-12)
+
+
+def test_twelve_or_thirteen_digits_where_the_map_varies_slowly(rng):
+    """The step balances rounding against truncation."""
+    x = rng.standard_normal((500, 1))
+    errors = np.abs(jacobian(np.exp, x)[:, 0] / np.exp(x) - 1)
+    assert np.median(errors) < 3e-13
+    assert errors.max() < 3e-12
+    assert jacobian(np.square, [1e6]).item() == pytest.approx(2e6, rel=1e-12)
+    assert jvp(np.exp, [1e-6], [1.0]).item() == pytest.approx(np.exp(1e-6), rel=3e-12)

@@ -32,6 +32,13 @@ def test_a_zero_on_the_diagonal_is_no_hindrance():
     assert eliminate([[0, 0, 1], [1, 0, 0], [0, 1, 0]])[:2] == (1, 0.0)
 
 
+@pytest.mark.law("determinant-by-elimination")
+def test_the_largest_pivot_is_taken():
+    """With the first row as pivot, rounding would make the other two equal."""
+    got = eliminate([[1e-20, 1, 1], [1, 1, 2], [1, 3, 1]])
+    assert (got.sign, got.log_abs_det) == (1, pytest.approx(np.log(3)))
+
+
 def test_rounding_hides_a_singular_matrix_from_elimination():
     """The size of the determinant is no sign of it: det 2^-3072 is harmless, and det 1 can come with condition 1e18."""
     got = eliminate([[1, 2, 3], [4, 5, 6], [7, 8, 9]])

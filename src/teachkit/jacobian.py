@@ -215,13 +215,16 @@ def hutchinson(
     probes, d = _check.count("probes", probes), _check.count("d", d)
     draw, _ = _law(law)
     v = draw(_check.generator("rng", rng), (probes, d))
-    image = _check.floats("matvec", matvec(v))
+    image = _check.floats("matvec", matvec(v.copy()))  # it may write into its argument
     if image.shape != v.shape:
         raise ValueError(f"matvec: expected to map {v.shape} to {v.shape}, got {image.shape}")
-    image = _check.array("matvec", image)
-    values = (v * image).sum(axis=1)
+    largest = np.abs(_check.array("matvec", image)).max()
+    scale = np.ldexp(
+        0.5, np.frexp(largest)[1]
+    )  # squares of small values would underflow; a power of two rounds nothing
+    values = (v * (image / scale)).sum(axis=1)
     spread = values.std(ddof=1) / np.sqrt(probes) if probes > 1 else np.nan
-    return float(values.mean()), float(spread)
+    return float(values.mean() * scale), float(spread * scale)
 
 
 def hutchinson_std(A: ArrayLike, law: str = "rademacher") -> float:

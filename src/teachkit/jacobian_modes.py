@@ -45,7 +45,7 @@ def linear(A: ArrayLike) -> Step:
     >>> linear([[1.0, 2.0]]).vjp(np.zeros((1, 2)), np.ones((1, 1)))
     array([[1., 2.]])
     """
-    A = _check.shaped("A", A, (None, None))
+    A = _check.shaped("A", A, (None, None)).copy()
 
     def value(x: np.ndarray) -> np.ndarray:
         return _check.points("x", x, A.shape[1]) @ A.T
@@ -95,7 +95,7 @@ def forward_mode(steps: Sequence[Step], x: ArrayLike, v: ArrayLike) -> tuple[np.
     (array([[1.]]), array([[3.]]))
     """
     steps, x = _check.instances("steps", steps, Step), _check.points("x", x)
-    v = _check.shaped("v", v, x.shape)
+    v = _check.shaped("v", v, x.shape).copy()
     for i, step in enumerate(steps):
         y = _value(i, step, x)
         x, v = y, _check.returned(f"steps[{i}].jvp", step.jvp(x, v), y.shape)
@@ -103,7 +103,7 @@ def forward_mode(steps: Sequence[Step], x: ArrayLike, v: ArrayLike) -> tuple[np.
 
 
 def _value(i: int, step: Step, x: np.ndarray) -> np.ndarray:
-    y = _check.floats(f"steps[{i}].value", step.value(x))
+    y = _check.floats(f"steps[{i}].value", step.value(x.copy())).copy()  # it may write into x, or use its y again
     if y.ndim != 2 or len(y) != len(x):
         raise ValueError(f"steps[{i}].value: expected to map {list(x.shape)} to [{len(x)}, m], got {list(y.shape)}")
     return y
@@ -134,7 +134,7 @@ def reverse_mode(steps: Sequence[Step], x: ArrayLike, u: ArrayLike) -> tuple[np.
     for i, step in enumerate(steps):
         kept.append(x)
         x = _value(i, step, x)
-    u = _check.shaped("u", u, x.shape)
+    u = _check.shaped("u", u, x.shape).copy()
     for i in reversed(range(len(steps))):
         u = _check.returned(f"steps[{i}].vjp", steps[i].vjp(kept[i], u), kept[i].shape)
     return x, u
@@ -163,7 +163,8 @@ def cost(sizes: Sequence[int]) -> Cost:
     >>> cost([784, 100, 1])  # a network with one output: its gradient
     Cost(product=78500, forward=61544000, reverse=78500)
     """
-    sizes = [_check.count(f"sizes[{i}]", size) for i, size in enumerate(_check.vector("sizes", sizes))]
+    _check.vector("sizes", sizes)
+    sizes = [_check.count(f"sizes[{i}]", size) for i, size in enumerate(sizes)]
     if len(sizes) < 2:
         raise ValueError("sizes: expected at least two, got one")
     product = sum(m * d for d, m in pairwise(sizes))
