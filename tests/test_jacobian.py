@@ -209,7 +209,7 @@ def test_trace_of_a_jacobian_from_its_products_alone(rng):
 
 def test_standard_error_is_that_of_the_probes_used(rng):
     A, kept = rng.standard_normal((3, 3)), []
-    value, error = hutchinson(lambda v: (kept.append(v), v @ A.T)[1], 3, rng, probes=2)
+    value, error = hutchinson(lambda v: (kept.append(v), v @ A.T)[1], 3, rng, 2, "gaussian")
     a, b = np.einsum("ni,ij,nj->n", kept[0], A, kept[0])
     assert (value, error) == (pytest.approx((a + b) / 2), pytest.approx(abs(a - b) / 2))
     assert np.isnan(hutchinson(lambda v: v @ A.T, 3, rng, probes=1)[1])
