@@ -13,8 +13,8 @@ const NODES = 400;
 export default function build(stage, data) {
   const { view, ranges } = data;
   const row = html(stage, "div", { className: "tk-planes" });
-  const laws = new Plane(row, { title: "Data, generator (drag its top), best D (dark)", x: view.x, y: view.y, xLabel: "x", yLabel: "" });
-  const slopes = new Plane(row, { title: "Gradient by m: minimax (thick), non-saturating", x: ranges.m, y: view.slope, xLabel: "m", yLabel: "" });
+  const laws = new Plane(row, { title: "Data, generator, best D (dark)", x: view.x, y: view.y, xLabel: "x", yLabel: "" });
+  const slopes = new Plane(row, { title: "Gradients by m (minimax: thick)", x: ranges.m, y: view.slope, xLabel: "m", yLabel: "" });
   const panel = new Panel(stage, data.controls, draw);
   const place = laws.handle({
     label: "Top of the generator's density", hint: "Arrow keys left and right move it, up and down change its width", step: 0.1,

@@ -42,7 +42,7 @@ def test_sentence_follows_the_presets(host):
 
 def test_handle_moves_mean_and_width_by_keyboard(host):
     knob = host.get_by_role("slider", name="Top of the generator's density. Arrow keys")
-    mean, width = (host.get_by_label(label, exact=True) for label in ("Generator's mean m", "Generator's deviation s"))
+    mean, width = (host.get_by_label(label, exact=True) for label in ("Mean m", "Deviation s"))
     knob.focus()
     before = float(mean.input_value())
     knob.press("ArrowRight")

@@ -46,8 +46,8 @@ def minimax(m: float = 3.0, s: float = 1.0) -> Any:
     ValueError: m: expected a number from -6.0 to 6.0, got 7
     """
     controls = (
-        Slider("m", "Generator's mean m", *RANGES["m"], 0.1, m),
-        Slider("s", "Generator's deviation s", *RANGES["s"], 0.05, s),
+        Slider("m", "Mean m", *RANGES["m"], 0.1, m),
+        Slider("s", "Deviation s", *RANGES["s"], 0.05, s),
     )
     return present(
         Plot(
