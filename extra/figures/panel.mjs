@@ -24,7 +24,7 @@ export class Panel {
   }
 
   #add(spec) {
-    const id = `tk-${spec.key}-${ids++}`;
+    const id = `tk-control-${spec.key}-${ids++}`; // pictures have ids of their own
     const row = html(this.controls, "div", { className: `tk-control tk-${spec.kind}` });
     html(row, "label", { htmlFor: id, textContent: spec.label });
     const input = spec.kind === "choice" ? select(row, id, spec) : range(row, id, spec);
