@@ -38,51 +38,52 @@ def _steps(x, a, y, b):
     return z[order], np.cumsum(np.concatenate([a, -b])[order])
 
 
+def unweighted(x, a, y, b):
+    levels = (np.arange(420 * 3) + 0.5) / (420 * 3)
+
+    def quantile(z):
+        return np.sort(z)[(levels * len(z)).astype(int)]
+
+    return np.abs(quantile(x) - quantile(y)).mean()
+
+
+def forgotten_order(x, a, y, b):
+    x.sort()
+    return right_one(x, a, y, b)
+
+
+def stale_weights(x, a, y, b):
+    return right_one(np.sort(x), a, np.sort(y), b)
+
+
+def right_one(x, a, y, b):
+    z = sorted([(p, q) for p, q in zip(x, a, strict=True)] + [(p, -q) for p, q in zip(y, b, strict=True)])
+    total = lead = 0.0
+    for (p, mass), (q, _) in pairwise(z):
+        lead += mass
+        total += abs(lead) * (q - p)
+    return total
+
+
+def by_levels(x, a, y, b):
+    i, j = np.argsort(x), np.argsort(y)
+    A, B = np.cumsum(a[i]), np.cumsum(b[j])
+    A[-1] = B[-1] = 1.0
+    levels = np.unique(np.concatenate([[0.0], A, B]))
+    middle = (levels[1:] + levels[:-1]) / 2
+    gaps = np.asarray(x)[i][np.searchsorted(A, middle)] - np.asarray(y)[j][np.searchsorted(B, middle)]
+    return np.array(np.abs(gaps) @ np.diff(levels))
+
+
+def area(power=1, end=None):
+    def answer(x, a, y, b):
+        z, lead = _steps(x, a, y, b)
+        return (np.abs(lead[1:] if end else lead[:-1]) ** power * (z[1:] - z[:-1])).sum()
+
+    return answer
+
+
 def sort_with_weights(data):
-    def unweighted(x, a, y, b):
-        levels = (np.arange(420 * 3) + 0.5) / (420 * 3)
-
-        def quantile(z):
-            return np.sort(z)[(levels * len(z)).astype(int)]
-
-        return np.abs(quantile(x) - quantile(y)).mean()
-
-    def forgotten_order(x, a, y, b):
-        x.sort()
-        return right_one(x, a, y, b)
-
-    def stale_weights(x, a, y, b):
-        return right_one(np.sort(x), a, np.sort(y), b)
-
-    def right_one(x, a, y, b):
-        z = sorted([(p, q) for p, q in zip(x, a, strict=True)] + [(p, -q) for p, q in zip(y, b, strict=True)])
-        total = lead = 0.0
-        for (p, mass), (q, _) in pairwise(z):
-            lead += mass
-            total += abs(lead) * (q - p)
-        return total
-
-    def by_levels(x, a, y, b):
-        i, j = np.argsort(x), np.argsort(y)
-        A, B = np.cumsum(a[i]), np.cumsum(b[j])
-        A[-1] = B[-1] = 1.0
-        levels = np.unique(np.concatenate([[0.0], A, B]))
-        middle = (levels[1:] + levels[:-1]) / 2
-        gaps = np.asarray(x)[i][np.searchsorted(A, middle)] - np.asarray(y)[j][np.searchsorted(B, middle)]
-        return np.array(np.abs(gaps) @ np.diff(levels))
-
-    def by_scipy(x, a, y, b):
-        from scipy.stats import wasserstein_distance
-
-        return wasserstein_distance(x, y, a, b)
-
-    def area(power=1, end=None):
-        def answer(x, a, y, b):
-            z, lead = _steps(x, a, y, b)
-            return (np.abs(lead[1:] if end else lead[:-1]) ** power * (z[1:] - z[:-1])).sum()
-
-        return answer
-
     wrong = [
         (unweighted, "You leave out the weights"),
         (stale_weights, "A weight must move with its point"),
@@ -96,21 +97,31 @@ def sort_with_weights(data):
         (forgotten_order, "in place; work on a copy"),
         (lambda x, a, y, b: float(right_one(x, a, y, b) > 0), "it is 1, which is not right"),
     ]
-    return wrong, [right_one, by_levels, by_scipy, area()]
+    return wrong, [right_one, by_levels, area()]
+
+
+def _prices(data):
+    """Return the costs, the prices f, the best g for them, the best f for that g, and the plan's cost."""
+    C, f = np.array(data["C"]), np.array(data["f"])
+    g = [min(C[i, j] - f[i] for i in range(3)) for j in range(3)]
+    new = [min(C[i, j] - g[j] for j in range(3)) for i in range(3)]
+    return C, f, np.array(g), np.array(new), 0.4 * C[0, 0] + 0.1 * C[0, 1] + 0.3 * C[1, 1] + 0.2 * C[2, 2]
+
+
+_FOLLOWS = [
+    ("a", "A plan is proved best"),
+    ("b", "The gap may also"),
+    ("D", "Every pair obeys"),
+    ("(e)", "For feasible prices"),
+]
 
 
 def bound_by_prices(data):
-    C, f = np.array(data["C"]), np.array(data["f"])
+    C, f, g, new, upper = _prices(data)
     a, b = np.array([5, 3, 2]) / 10, np.array([4, 4, 2]) / 10
-    g = [min(C[i, j] - f[i] for i in range(3)) for j in range(3)]
-    new = [min(C[i, j] - g[j] for j in range(3)) for i in range(3)]
-
-    def earned(f, g):
-        return sum(a * f) + sum(b * np.array(g))
-
+    first, second = a @ f + b @ g, a @ new + b @ g
     right = {f"g{j + 1}": g[j] for j in range(3)}
-    upper = 0.4 * C[0, 0] + 0.1 * C[0, 1] + 0.3 * C[1, 1] + 0.2 * C[2, 2]
-    right |= {"lower": earned(f, g), "upper": upper, "better": earned(new, g), "what_follows": "c"}
+    right |= {"lower": first, "upper": upper, "better": second, "what_follows": "c"}
     wrong = changed(
         right,
         g1=[
@@ -134,17 +145,12 @@ def bound_by_prices(data):
             (0.4 * C[0, 0] + 0.3 * C[1, 1] + 0.2 * C[2, 2], "The plan moves 0.1"),
         ],
         better=[
-            (earned(f, g), "That is the first bound"),
+            (first, "That is the first bound"),
             (upper, "That is the cost of the plan"),
             (b @ new + a @ g, "You weigh with a and b"),
-            (earned(new, g) - earned(f, g), "That is by how much"),
+            (second - first, "That is by how much"),
         ],
-        what_follows=[
-            ("a", "A plan is proved best"),
-            ("b", "The gap may also"),
-            ("D", "Every pair obeys"),
-            ("(e)", "For feasible prices"),
-        ],
+        what_follows=_FOLLOWS,
     )
     texts = {name: f"{value:.6f}" if name != "what_follows" else "(C)" for name, value in right.items()}
     return list(wrong), [right, list(right.values()), texts]

@@ -30,74 +30,87 @@ def turned_ellipse(data):
     ]
 
 
+def shifted(z, axis, each=True, back=True):
+    top = np.max(z, axis=axis if each else None, keepdims=True)
+    out = np.log(np.sum(np.exp(z - top), axis=axis, keepdims=True)) + back * top
+    return np.squeeze(out, axis=axis)
+
+
+def straight(g, a, b, C, eps):
+    with np.errstate(all="ignore"):
+        f = -eps * np.log(np.exp((g[None, :] - C) / eps) @ b)
+        return f, -eps * np.log(a @ np.exp((f[:, None] - C) / eps))
+
+
+def scaling(g, a, b, C, eps):
+    with np.errstate(all="ignore"):
+        K = np.exp(-C / eps)
+        u = 1 / (K @ (b * np.exp(g / eps)))
+        v = 1 / (K.T @ (a * u))
+        return eps * np.log(u), eps * np.log(v)
+
+
+def step(first=1.0, masses=True, factor=True, sign=-1, use_f=1, start=1, **how):
+    def answer(g, a, b, C, eps):
+        with np.errstate(all="ignore"):
+            front = sign * (eps if factor else 1)
+            la, lb = (np.log(a), np.log(b)) if masses else (0 * a, 0 * b)
+            f = front * shifted((start * g - C) / eps + lb, 1, **how)
+            return f, front * shifted(((use_f * f + eps * la) - C.T).T / eps, 0, **how)
+
+    return answer
+
+
+def textbook(g, a, b, C, eps):
+    f = eps * np.log(a) - eps * shifted((g - C) / eps, 1)
+    return f, eps * np.log(b) - eps * shifted((f[:, None] - C) / eps, 0)
+
+
+def even(g, a, b, C, eps):
+    n, m = C.shape
+    f = -eps * (shifted((g - C) / eps, 1) - np.log(m))
+    return f, -eps * (shifted((f[:, None] - C) / eps, 0) - np.log(n))
+
+
+def minima(g, a, b, C, eps):
+    f = np.array([min(row - g) for row in C])
+    return f, np.array([min(column - f) for column in C.T])
+
+
+def rowwise(g, a, b, C, eps):
+    f = np.array([-eps * np.logaddexp.reduce(np.log(b) + (g - row) / eps) for row in C])
+    return [f, np.array([-eps * np.logaddexp.reduce(np.log(a) + (f - column) / eps) for column in C.T])]
+
+
+def centred(g, a, b, C, eps):
+    low = (C - g).min(axis=1)
+    f = low - eps * np.log(np.exp((g - C + low[:, None]) / eps) @ b)
+    low = (C - f[:, None]).min(axis=0)
+    return f, low - eps * np.log(a @ np.exp((f[:, None] - C + low) / eps))
+
+
+def half_weighted(g, a, b, C, eps):
+    f = step()(g, a, b, C, eps)[0]
+    return f, -eps * shifted((f[:, None] - C) / eps, 0)
+
+
+def added_masses(g, a, b, C, eps):
+    f = -eps * shifted((g - C) / eps + b, 1)
+    return f, -eps * shifted((f[:, None] - C) / eps + a[:, None], 0)
+
+
+def loose_bracket(g, a, b, C, eps):
+    f = -eps * shifted(g - C / eps + np.log(b), 1)
+    return f, -eps * shifted(f[:, None] - C / eps + np.log(a)[:, None], 0)
+
+
+def in_place(g, a, b, C, eps):
+    f, new = step()(g, a, b, C, eps)
+    g[:] = new
+    return f, g
+
+
 def sinkhorn_step(data):
-    def shifted(z, axis, each=True, back=True):
-        top = np.max(z, axis=axis if each else None, keepdims=True)
-        out = np.log(np.sum(np.exp(z - top), axis=axis, keepdims=True)) + back * top
-        return np.squeeze(out, axis=axis)
-
-    def straight(g, a, b, C, eps):
-        with np.errstate(all="ignore"):
-            f = -eps * np.log(np.exp((g[None, :] - C) / eps) @ b)
-            return f, -eps * np.log(a @ np.exp((f[:, None] - C) / eps))
-
-    def scaling(g, a, b, C, eps):
-        with np.errstate(all="ignore"):
-            K = np.exp(-C / eps)
-            u = 1 / (K @ (b * np.exp(g / eps)))
-            v = 1 / (K.T @ (a * u))
-            return eps * np.log(u), eps * np.log(v)
-
-    def step(first=1.0, masses=True, factor=True, sign=-1, use_f=1, start=1, **how):
-        def answer(g, a, b, C, eps):
-            with np.errstate(all="ignore"):
-                front = sign * (eps if factor else 1)
-                la, lb = (np.log(a), np.log(b)) if masses else (0 * a, 0 * b)
-                f = front * shifted((start * g - C) / eps + lb, 1, **how)
-                return f, front * shifted(((use_f * f + eps * la) - C.T).T / eps, 0, **how)
-
-        return answer
-
-    def textbook(g, a, b, C, eps):
-        f = eps * np.log(a) - eps * shifted((g - C) / eps, 1)
-        return f, eps * np.log(b) - eps * shifted((f[:, None] - C) / eps, 0)
-
-    def even(g, a, b, C, eps):
-        n, m = C.shape
-        f = -eps * (shifted((g - C) / eps, 1) - np.log(m))
-        return f, -eps * (shifted((f[:, None] - C) / eps, 0) - np.log(n))
-
-    def minima(g, a, b, C, eps):
-        f = np.array([min(row - g) for row in C])
-        return f, np.array([min(column - f) for column in C.T])
-
-    def rowwise(g, a, b, C, eps):
-        f = np.array([-eps * np.logaddexp.reduce(np.log(b) + (g - row) / eps) for row in C])
-        return [f, np.array([-eps * np.logaddexp.reduce(np.log(a) + (f - column) / eps) for column in C.T])]
-
-    def centred(g, a, b, C, eps):
-        low = (C - g).min(axis=1)
-        f = low - eps * np.log(np.exp((g - C + low[:, None]) / eps) @ b)
-        low = (C - f[:, None]).min(axis=0)
-        return f, low - eps * np.log(a @ np.exp((f[:, None] - C + low) / eps))
-
-    def half_weighted(g, a, b, C, eps):
-        f = right(g, a, b, C, eps)[0]
-        return f, -eps * shifted((f[:, None] - C) / eps, 0)
-
-    def added_masses(g, a, b, C, eps):
-        f = -eps * shifted((g - C) / eps + b, 1)
-        return f, -eps * shifted((f[:, None] - C) / eps + a[:, None], 0)
-
-    def loose_bracket(g, a, b, C, eps):
-        f = -eps * shifted(g - C / eps + np.log(b), 1)
-        return f, -eps * shifted(f[:, None] - C / eps + np.log(a)[:, None], 0)
-
-    def in_place(g, a, b, C, eps):
-        f, new = step()(g, a, b, C, eps)
-        g[:] = new
-        return f, g
-
     right = step()
     wrong = [
         (straight, "underflow to 0"),
@@ -151,66 +164,71 @@ def bias_of_two_points(data):
     return [((x, y), piece) for y, piece in wrong], right
 
 
+_GIVES_WAY = {
+    "slope": {
+        "k": "The first term still pulls",
+        "k + theta/w": "Differentiate the square again",
+        "k - 0.5*theta/w": "the best s lies above k",
+        "theta/(2*w)": "how far the best slope lies above k",
+        "1 + theta/(2*w)": "for the penalty with k = 1",
+        "k + 2*w/theta/4": "Upside down",
+        "k + theta/2/w*w": "The weight of the penalty is missing",
+    },
+    "value": {
+        "theta": "That is W1",
+        "theta*k": "the value at the slope k",
+        "theta/(2*w) + k": "That is the slope",
+        "k*theta + (theta/2)**2/w": "That is the largest J",
+        "theta*(1 + theta/(2*w))": "for the penalty with k = 1",
+    },
+    "proven": {
+        "theta*(k + theta/(2*w))": "That is the value itself",
+        "k*theta": "something else than the steepest slope",
+        1: "has the unit of theta",
+        "k + theta/(2*w)": "which the value is to be divided by",
+    },
+    "weight": {
+        "theta/q": "Differentiate the square again",
+        "q*theta/2": "a smaller share q",
+        "theta**2/(2*q)": "It is asked for as a share",
+        "theta/(4*q)": "the largest J in place",
+        "theta/2/(q - 1)": "not q W1",
+        "1/(2*q)": "right for theta = 1 only",
+    },
+    "rescaled": {
+        "w": "Then the slope changes",
+        "w/255": "The wrong way",
+        "65025*w": "One factor too many",
+        255: "depends on it",
+    },
+}
+
+
 def two_points_and_a_penalty(data):
     right = {"slope": "k + theta/w/2", "value": "theta*(k + theta/(2*w))", "proven": "theta", "weight": "0.5*theta/q"}
     right["rescaled"] = "w*255"
-    wrong = changed(
-        right,
-        slope={
-            "k": "The first term still pulls",
-            "k + theta/w": "Differentiate the square again",
-            "k - 0.5*theta/w": "the best s lies above k",
-            "theta/(2*w)": "how far the best slope lies above k",
-            "1 + theta/(2*w)": "for the penalty with k = 1",
-            "k + 2*w/theta/4": "Upside down",
-            "k + theta/2/w*w": "The weight of the penalty is missing",
-        },
-        value={
-            "theta": "That is W1",
-            "theta*k": "the value at the slope k",
-            "theta/(2*w) + k": "That is the slope",
-            "k*theta + (theta/2)**2/w": "That is the largest J",
-            "theta*(1 + theta/(2*w))": "for the penalty with k = 1",
-        },
-        proven={
-            "theta*(k + theta/(2*w))": "That is the value itself",
-            "k*theta": "something else than the steepest slope",
-            1: "has the unit of theta",
-            "k + theta/(2*w)": "which the value is to be divided by",
-        },
-        weight={
-            "theta/q": "Differentiate the square again",
-            "q*theta/2": "a smaller share q",
-            "theta**2/(2*q)": "It is asked for as a share",
-            "theta/(4*q)": "the largest J in place",
-            "theta/2/(q - 1)": "not q W1",
-            "1/(2*q)": "right for theta = 1 only",
-        },
-        rescaled={
-            "w": "Then the slope changes",
-            "w/255": "The wrong way",
-            "65025*w": "One factor too many",
-            255: "depends on it",
-        },
-    )
+    wrong = changed(right, **_GIVES_WAY)
     same = ["(2*w*k + theta)/(2*w)", "k*theta + 0.5*theta**2/w", "theta + 0*w", "theta/(q + q)", "255.0*w"]
     return list(wrong), [right, same, dict(zip(right, same, strict=True))]
 
 
+def slopes(W, b, v, z):
+    return np.array([sum((v[k] * W[k] for k in range(len(v)) if W[k] @ p + b[k] > 0), 0 * W[0]) for p in z])
+
+
+def judged(rule, slopes=slopes):
+    def answer(W, b, v, z, weight):
+        g = slopes(W, b, v, z)
+        return g, weight * rule(g)
+
+    return answer
+
+
+def lengths(g):
+    return np.sqrt((g * g).sum(axis=-1))
+
+
 def penalty_in_code(data):
-    def slopes(W, b, v, z):
-        return np.array([sum((v[k] * W[k] for k in range(len(v)) if W[k] @ p + b[k] > 0), 0 * W[0]) for p in z])
-
-    def judged(rule, slopes=slopes):
-        def answer(W, b, v, z, weight):
-            g = slopes(W, b, v, z)
-            return g, weight * rule(g)
-
-        return answer
-
-    def lengths(g):
-        return np.sqrt((g * g).sum(axis=-1))
-
     def fair(g):
         return np.mean([(np.sqrt(row @ row) - 1) ** 2 for row in g])
 
