@@ -174,3 +174,10 @@ def test_sinkhorn_says_when_it_has_not_converged(rng, problem):
         sinkhorn(a, b, cost, 0.01, tol=1e-9, max_iter=1)
     with pytest.raises(NotConvergedError, match="after 60 iterations"):
         sinkhorn(a, b, cost, 0.01, tol=1e-9, max_iter=60)
+
+
+def test_masses_are_divided_by_their_sum(rng):
+    """A sum that is off by 5e-10 passes; the iteration could not make both kinds of sums right otherwise."""
+    a, b = np.array([0.5, 0.5 + 5e-10]), np.array([0.25, 0.75])
+    P, _ = sinkhorn(a, b, rng.random((2, 2)), 0.5, tol=1e-14)
+    np.testing.assert_allclose(P.sum(1), a / a.sum(), rtol=1e-13)
