@@ -32,6 +32,7 @@ def best_discriminator(data):
         ({**best, "js": V / 2}, "The constant log 4 is missing"),
         ({**best, "js": (V + log(4)) / log(4)}, "the divergence in bits"),
         ({**best, "js": (V + log(2)) / 2}, "You added log 2"),
+        ({**best, "js": (V - log(4)) / 2}, "That is below 0"),
         ({**best, "js": log(2)}, "for laws without overlap"),
         ({"D1": D[0]}, "not filled in yet"),
     ]
@@ -91,6 +92,7 @@ def sharpness(data):
         ((k, V + log(2)), "You added log 2 to V"),
         ((k, bound / log(2)), "in bits; nats"),
         ((k, -bound), "The sign is wrong"),
+        ((k, (proved(-k, m) + log(4)) / 2), "takes the data for the fakes"),
         ((k, np.full(40, (proved([1.0], m)[0] + log(4)) / 2)), "k = 1 alone reaches"),
         ((k, (proved(1 / k, m) + log(4)) / 2), "You divided the logit"),
         ((k, (power + log(4)) / 2), "D to the power k"),
@@ -154,11 +156,12 @@ def losses(data):
         (lambda r, f: (soft(-r).mean() + soft(f).mean(), soft(-f).mean(), -soft(f).mean()), "each other's place"),
         (lambda r, f: ((soft(-r).mean() + soft(f).mean()) / 2, -soft(f).mean(), soft(-f).mean()), "You halved"),
         (lambda r, f: soft(-r).mean() + soft(f).mean(), "it should return 3 results"),
+        (lambda r, f: (soft(-r) + soft(f).mean(), -soft(f), soft(-f)), "it returns the shape"),
     ]
     right = [
         lambda r, f: (soft(-r).mean() + soft(f).mean(), -soft(f).mean(), soft(-f).mean()),
         lambda r, f: [-log_expit(r).mean() - log_expit(-f).mean(), log_expit(-f).mean(), -log_expit(f).mean()],
-        lambda r, f: (np.float64(soft(-r).mean() + soft(f).mean()), (log_expit(f) - f).mean(), soft(-f).mean()),
+        lambda r, f: np.array([soft(-r).mean() + soft(f).mean(), (log_expit(f) - f).mean(), soft(-f).mean()]),
     ]
     return wrong, right
 
@@ -177,6 +180,8 @@ def fading_gradient(data):
         (m / 2 * exp(-(m**2) / 8), "the upper bound of the chapter"),
         (m * ndtr(-m / 2), "the lower bound of the chapter"),
         (2 * m * ndtr(-m / 2), "an upper bound of the chapter"),
+        (m * mean / 2, "You halved it"),
+        (-mean, "Sign and size"),
         (m / 2, "over the data as well"),
     ]
     return wrong, [m * mean, np.float32(m * mean), f"{m}*{mean:.9f}"]
@@ -216,6 +221,7 @@ def round_and_round(data):
         ({**best, "simultaneous": 1}, "Only in continuous time"),
         ({**best, "steps": floor(n)}, "not yet reached"),
         ({**best, "steps": n}, "a whole number"),
+        ({**best, "steps": ceil(n) + 1}, "One step earlier"),
         ({**best, "steps": ceil(log(10) / log(1 + h * h))}, "factor of the squared distance"),
         ({**best, "steps": ceil(log(2) / log(hypot(1, h)))}, "for twice the distance"),
         ({**best, "steps": ceil(9 / (hypot(1, h) - 1))}, "The steps multiply"),
@@ -248,6 +254,11 @@ def both_down(x, y, A, h):
     return x - h * A @ v, y - h * A.T @ u
 
 
+def half_ahead(x, y, A, h):
+    u, v = ahead(x, y, A, h / 2)
+    return x - h * A @ v, y + h * A.T @ u
+
+
 def in_place(x, y, A, h):
     u, v = ahead(x, y, A, h)
     x[:] = x - h * (A @ v)
@@ -261,6 +272,9 @@ def look_ahead(data):
         (lambda x, y, A, h: (x - h * A @ y, y + h * A.T @ (x - h * A @ y)), "Nobody looks ahead"),
         (lambda x, y, A, h: (right_step(x, y, A, h)[0], y + h * right_step(x, y, A, h)[0] @ A), "you use the new x"),
         (lambda x, y, A, h: (x - h * A @ (y + h * A.T @ x), y + h * A.T @ x), "Only y looks ahead"),
+        (lambda x, y, A, h: (x - h * A @ (y + h * A.T @ (x - h * A @ y)), right_step(x, y, A, h)[1]), "from the new x"),
+        (lambda x, y, A, h: right_step(x, y, A, h)[::-1], "in each other's place"),
+        (half_ahead, "only half a step ahead"),
         (both_down, "In yours both go down"),
         (lambda x, y, A, h: right_step(x, y, A, -h), "the other way round"),
         (lambda x, y, A, h: (x - h * A * y, y + h * A * x), "expected"),

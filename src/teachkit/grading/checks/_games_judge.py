@@ -115,6 +115,10 @@ BEST = Derivation(
                 (lambda d: _jsd(d) / math.log(2), "That is the divergence in bits; nats are asked for."),
                 (lambda d: _value(d) + math.log(2), "You added log 2. Which value has the game for equal laws?"),
                 (lambda d: (_value(d) + math.log(2)) / 2, "You added log 2. Which value has the game for equal laws?"),
+                (
+                    lambda d: (_value(d) - LOG_4) / 2,
+                    "That is below 0. For equal laws it should be 0.",
+                ),
                 (math.log(2), "That is the largest possible value, for laws without overlap. Yours do overlap."),
             ),
             **_BITS,
@@ -175,6 +179,7 @@ SHARPNESS = Curve(
     value=_bound,
     domain=(0.1, 3.0),
     points=30,
+    rtol=2e-3,
     draw=_draw_shift,
     wrong=named(
         (lambda k, d: 2 * _bound(k, d) - LOG_4, "That is V. It bounds 2 JS - log 4, not JS."),
@@ -182,6 +187,7 @@ SHARPNESS = Curve(
         (lambda k, d: _bound(k, d) - math.log(2), "That is V/2: the constant log 4 is missing."),
         (lambda k, d: 2 * _bound(k, d) - math.log(2), "You added log 2 to V; for D = 1/2 the bound must be 0."),
         (lambda k, d: _bound(k, d) / math.log(2), "That is the bound in bits; nats are asked for."),
+        (lambda k, d: _bound(-np.asarray(k), d), "Your discriminator takes the data for the fakes."),
         (lambda k, d: -_bound(k, d), "The sign is wrong: V grows when the discriminator gets better."),
         (lambda k, d: np.full(np.shape(k), float(_bound(1.0, d))), "That is JS itself, which k = 1 alone reaches."),
         (lambda k, d: _bound(1 / k, d), "You divided the logit by k."),
@@ -255,6 +261,11 @@ _FADING: Sequence[tuple[Any, ...]] = (
     (lambda d: d["m"] / 2 * math.exp(-(d["m"] ** 2) / 8), "That is the upper bound of the chapter."),
     (lambda d: d["m"] * _below(d["m"]), "That is the lower bound of the chapter."),
     (lambda d: 2 * d["m"] * _below(d["m"]), "That is an upper bound of the chapter."),
+    (
+        _gradients(lambda m, small, large: small / 2),
+        "You halved it. The loss is the logarithm itself.",
+    ),
+    (_gradients(lambda m, small, large: -small / m), "Sign and size: multiply by the slope of the logit, which is -m."),
     (lambda d: d["m"] / 2, "You took the mean over the data as well. The loss sees the fakes alone."),
 )
 FADES = Number(value=_gradients(lambda m, small, large: small), rtol=2e-3, draw=_draw_distance, wrong=named(*_FADING))

@@ -119,6 +119,7 @@ ROUND = Derivation(
             wrong=named(
                 (_of(lambda h: math.floor(_count(h))), "After so many steps the factor is not yet reached."),
                 (_of(_count), "The idea is right; a number of steps is a whole number."),
+                (_of(lambda h: math.ceil(_count(h)) + 1), "One step earlier the distance is 10 already."),
                 (_of(lambda h: math.ceil(_count(h) / 2)), "You took the factor of the squared distance."),
                 (
                     _of(lambda h: math.ceil(9 / (math.hypot(1, h) - 1))),
@@ -178,6 +179,10 @@ def _ahead(x: np.ndarray, y: np.ndarray, A: np.ndarray, h: float, slip: str = ""
     seen_x, seen_y = x - h * A @ y, y + side * h * A.T @ x
     if slip == "y alone":
         seen_x = x
+    if slip == "half":
+        seen_x, seen_y = (x + seen_x) / 2, (y + seen_y) / 2
+    if slip == "late look":
+        seen_y = y + h * A.T @ seen_x
     if slip == "from ahead":
         return seen_x - h * A @ seen_y, seen_y + h * A.T @ seen_x
     if slip == "plain":
@@ -213,6 +218,9 @@ EXTRAGRADIENT = Function(
         (partial(_ahead, slip="alternating"), "Those are alternating steps: y moves after x. Nobody looks ahead."),
         (partial(_ahead, slip="late"), "For y's step you use the new x; use the x of the point ahead."),
         (partial(_ahead, slip="y alone"), "Only y looks ahead in your step; x must as well."),
+        (partial(_ahead, slip="half"), "You look only half a step ahead; the whole step is asked for."),
+        (partial(_ahead, slip="late look"), "Your y looks ahead from the new x; both points ahead start from (x, y)."),
+        (lambda x, y, A, h: _ahead(x, y, A, h)[::-1], "The results are in each other's place: first x, then y."),
         (partial(_ahead, slip="both down"), "In yours both go down. y wants the payoff to be large."),
         (partial(_ahead, slip="roles"), "In yours x goes up and y goes down; it is the other way round."),
     ),

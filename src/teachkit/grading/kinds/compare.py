@@ -11,13 +11,15 @@ import numpy as np
 def differences(value: Any, wanted: Any, rtol: float) -> list[str]:
     """Say for each result how it differs from the wanted one; an empty text where it does not.
 
-    A function that returns a tuple has several results.
+    A function that returns a tuple has several results; numbers may also come as one array.
 
     >>> differences([1.0, 2.0], [1.0, 3.0], 1e-6)
     ['', 'it is 2, which is not right.']
     """
     if not isinstance(wanted, list):
         return [_difference(value, wanted, rtol)]
+    if isinstance(value, np.ndarray) and value.shape == (len(wanted),) and all(np.ndim(x) == 0 for x in wanted):
+        value = value.tolist()  # several numbers may come as one array
     if not isinstance(value, list) or len(value) != len(wanted):
         got = f"{len(value)}" if isinstance(value, list) else "one"
         return [f"it should return {len(wanted)} results, and returns {got}."] * len(wanted)
