@@ -95,12 +95,12 @@ class Sheet:
         return Feedback(entry, verdict, self.progress(), tuple(self._notes(entry, verdict)))
 
     def _next_hint(self, item: Item, record: Any, verdict: Verdict) -> int | None:
-        """Return the number of the hint that a new wrong answer opens: one for its first wrong step, or the next."""
+        """Return the number of the hint that a new wrong answer opens: one for a wrong step, or the next."""
         before = self._attempts(item.name)
         if verdict.status not in ("wrong", "partly") or not is_new(before, record):
             return None
         closed = [i for i in range(len(item.hints)) if i not in self._opened(item)]
-        wanted = [*verdict.wrong_steps[:1], ""]
+        wanted = [*verdict.wrong_steps, ""]
         fitting = [i for step in wanted for i in closed if item.hints[i].step == step]
         return next(iter([*fitting, *closed]), None)
 
@@ -114,7 +114,7 @@ class Sheet:
         score, opened = self.best(item.name), len(self._opened(item))
         if score > verdict.score:
             notes.append(f"Your best attempt, {amount(score * item.points)} of {item.points} points, still counts.")
-        elif opened and not verdict.right:
+        if opened and score < 1:
             notes.append(f'{opened} of {len(item.hints)} hints open: sheet.hint("{item.name}")')
         if verdict.right and self.progress().right == len(self.items):
             notes.append("All items are right. Hand in with sheet.submit()")
