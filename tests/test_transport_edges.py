@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance
 
+from teachkit import transport
 from teachkit.transport import (
     assignment,
     cost_matrix,
@@ -223,3 +224,14 @@ def test_values_are_those_of_pot(ot, kind, rng):
     assert gaussian_w2(m1, S1, m2, S2) == pytest.approx(
         ot.gaussian.bures_wasserstein_distance(m1, m2, S1, S2), rel=1e-9
     )
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 7.0])
+@pytest.mark.parametrize("far", [1.0, 1e12])
+def test_rounded_levels_are_used_only_where_they_are_sure(rng, p, far):
+    x, y, a, b = rng.random(3000), rng.random(2500), *(rng.dirichlet(np.full(n, 0.1)) for n in (3000, 2500))
+    x[a.argmin()] *= far  # hardly any mass, and so far away that the last digit of a level counts
+    whole = (transport._with_mass(*side) for side in (("x", x, "a", a), ("y", y, "b", b)))
+    (u, v), (s, t) = whole
+    exact = transport._by_levels(u, s, transport._whole_levels(v), transport._whole_levels(t), p)
+    assert wp_sorted(x, y, p, a, b) == pytest.approx(exact, rel=1e-11)
