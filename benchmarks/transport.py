@@ -51,7 +51,7 @@ class Config:
     sliced: int = 2000
     d: int = 16
     directions: int = 256
-    rounds: int = 5
+    rounds: int = 9
 
 
 QUICK = Config(line=10_000, cloud=40, programme=20, sliced=50, directions=20, rounds=2)
