@@ -14,14 +14,17 @@ def changed(right, **wrong):
 
 def sort_by_hand(data):
     x, y = np.array(data["x"]), np.array(data["y"])
-    ways = np.abs(sorted(x) - np.sort(y))
+    ways = np.abs(sorted(x) - np.sort(y))  # the distances that mass is moved
     wrong = [
         (sum(abs(p - q) for p, q in zip(x, y, strict=True)) / 4, "in the order in which they are printed"),
         (abs(sum(x) - sum(y)) / 4, "the difference of the means"),
-        (sum(ways), "Each point holds a quarter"),
+        (sum(ways), "the sum over the four pairs"),
         (float(np.sqrt((ways**2).sum() / 4)), "you take the root of the mean square"),
         ((ways**2).sum() / 4, "That is the mean square of the distances"),
-        (max(ways), "That is the longest way"),
+        (max(ways), "the largest of the four distances"),
+        (sorted(ways)[1] / 2 + sorted(ways)[2] / 2, "the median of the four distances"),
+        (abs(np.median(x) - np.median(y)), "the difference of the medians"),
+        (-abs(x.mean() - y.mean()), "A distance is never negative"),
         (np.mean([abs(p - q) for p, q in zip(sorted(x), sorted(y, reverse=True), strict=True)]), "opposite directions"),
         (np.mean([min(abs(p - q) for q in y) for p in x]), "each x to the nearest y"),
         (np.mean([min(abs(p - q) for p in x) for q in y]), "each y to the nearest x"),
@@ -83,6 +86,20 @@ def area(power=1, end=None):
     return answer
 
 
+def strict(x, a, y, b):
+    t = np.sort([*x, *y])
+    gaps = [a[x < s].sum() - b[y < s].sum() for s in t]
+    return np.abs(gaps[:-1]) @ np.diff(t)
+
+
+def overwritten(x, a, y, b):
+    masses = dict(zip(x.tolist(), a, strict=True))
+    for p, q in zip(y.tolist(), -b, strict=True):
+        masses[p] = q
+    t = np.array(sorted(masses))
+    return np.abs(np.cumsum([masses[p] for p in t])[:-1]) @ np.diff(t)
+
+
 def sort_with_weights(data):
     wrong = [
         (unweighted, "You leave out the weights"),
@@ -90,6 +107,8 @@ def sort_with_weights(data):
         (lambda x, a, y, b: np.abs((a * x).sum() - (b * y).sum()), "a difference of means"),
         (lambda x, a, y, b: (b * y).sum() - (a * x).sum(), "a difference of means"),
         (area(end="right"), "at its right end"),
+        (strict, "rise too late"),
+        (overwritten, "points that coincide"),
         (area(power=2), "You square F - G"),
         (lambda x, a, y, b: np.abs(_steps(x, a, y, b)[1]).max(), "the largest gap between F and G"),
         (lambda x, a, y, b: np.abs(_steps(x, a, y, b)[1]).sum(), "An area also needs the widths"),
@@ -105,20 +124,21 @@ def _prices(data):
     C, f = np.array(data["C"]), np.array(data["f"])
     g = [min(C[i, j] - f[i] for i in range(3)) for j in range(3)]
     new = [min(C[i, j] - g[j] for j in range(3)) for i in range(3)]
-    return C, f, np.array(g), np.array(new), 0.4 * C[0, 0] + 0.1 * C[0, 1] + 0.3 * C[1, 1] + 0.2 * C[2, 2]
+    return C, f, np.array(g), np.array(new), 0.4 * C[0, 1] + 0.1 * C[0, 2] + 0.3 * C[1, 2] + 0.2 * C[2, 0]
 
 
 _FOLLOWS = [
     ("a", "A plan is proved best"),
-    ("b", "The gap may also"),
-    ("D", "Every pair obeys"),
+    ("b", "It may also come"),
+    ("D", "If each g_j is"),
     ("(e)", "For feasible prices"),
 ]
 
 
 def bound_by_prices(data):
     C, f, g, new, upper = _prices(data)
-    a, b = np.array([5, 3, 2]) / 10, np.array([4, 4, 2]) / 10
+    a, b = np.array([5, 3, 2]) / 10, np.array([2, 4, 4]) / 10
+    low, high = C.min(axis=0), (C - f[:, None]).max(axis=0)  # two mistaken g
     first, second = a @ f + b @ g, a @ new + b @ g
     right = {f"g{j + 1}": g[j] for j in range(3)}
     right |= {"lower": first, "upper": upper, "better": second, "what_follows": "c"}
@@ -137,18 +157,20 @@ def bound_by_prices(data):
             (b @ g, "Only g is in it"),
             (a @ f, "Only f is in it"),
             (b @ f + a @ g, "You have exchanged a and b"),
+            (a @ f + b @ low, "That is what comes out of"),
         ],
         upper=[
-            (C[0, 0] + C[0, 1] + C[1, 1] + C[2, 2], "You add up the costs"),
+            (C[0, 1] + C[0, 2] + C[1, 2] + C[2, 0], "You add up the costs"),
             (a @ C @ b, "That is the cost of the plan a_i b_j"),
-            (0.4 * C[0, 0] + 0.1 * C[1, 0] + 0.3 * C[1, 1] + 0.2 * C[2, 2], "You have mixed up rows and columns"),
-            (0.4 * C[0, 0] + 0.3 * C[1, 1] + 0.2 * C[2, 2], "The plan moves 0.1"),
+            (0.4 * C[1, 0] + 0.1 * C[2, 0] + 0.3 * C[2, 1] + 0.2 * C[0, 2], "You have mixed up rows and columns"),
+            (0.4 * C[0, 1] + 0.3 * C[1, 2] + 0.2 * C[2, 0], "The plan moves 0.1"),
         ],
         better=[
             (first, "That is the first bound"),
             (upper, "That is the cost of the plan"),
             (b @ new + a @ g, "You weigh with a and b"),
             (second - first, "That is by how much"),
+            (a @ (C - high).min(axis=1) + b @ high, "That is what comes out of"),
         ],
         what_follows=_FOLLOWS,
     )
@@ -160,8 +182,8 @@ def tight_pairs(data):
     wrong = [
         ((True, "a"), "Compute the costs of both pairings"),
         ((True, "b"), "look at the slack of all four pairs"),
-        ((False, "a"), "Does it say more"),
-        ((False, "b"), "a sum of prices over points"),
+        ((False, "a"), "Does it demand mass"),
+        ((False, "b"), "adds nothing to it"),
         ((False, "c"), "leaves every sum f_i + g_j as it is"),
         (("False", "e"), "what the proposition excludes"),
         ((False, "f"), "Does that forbid slack zero"),
@@ -200,6 +222,30 @@ def witness_on_the_line(data):
         (lambda t: t if x.mean() < y.mean() else -t, "not larger than its mean on y"),
         (lambda t: t**2, "steeper than one somewhere"),
         (lambda t: right(t) + np.maximum(t - 20, 0) * 1.5, "also outside of the data"),
+        (lambda t: right(t) + 5 * np.maximum(t - 26, 0), "also outside of the data"),
+        (lambda t: 3000 * t, "or is very steep"),
         (lambda t: np.where(t < 3, np.nan, right(t)), "finite numbers"),
     ]
     return wrong, [right, cones, one_by_one, along(np.where(lead == 0, -1, np.sign(lead)), 3.5)]
+
+
+def turned_ellipse(data):
+    wrong = [
+        ("2*(m**2 + (s-t)**2)", "the square of W2"),
+        ("sqrt(2)*abs(t - s)", "The means differ too"),
+        ("sqrt(m**2 + m**2)", "had the same covariance"),
+        ("sqrt(m**2 + 2*(t - s)**2)", "the square of its length"),
+        ("sqrt(2*m*m + (s - t)**2)", "along both axes"),
+        ("sqrt(2*m**2 + 2*(s**2 - t**2)**2)", "You subtract variances"),
+        ("sqrt(2*(m**2 + s**2 + t**2))", "the independent coupling"),
+        ("sqrt(2*m**2 + 2*s**2 + 2*t**2 - 2*s*t)", "two equal terms"),
+        ("abs(m)*sqrt(2) + sqrt(2*(s - t)**2)", "Squares are added"),
+        ("sqrt(2)*(s - t + m)", "Squares are added"),
+        ("sqrt(2*m**2 + 2*(s + t)**2)", "The sign of the last trace"),
+        ("sqrt(2)*m", "must occur in the formula"),
+    ]
+    return wrong, [
+        "sqrt(2)*sqrt(m**2 + (t - s)**2)",
+        "(2*m**2 + 2*s**2 + 2*t**2 - 4*s*t)**0.5",
+        "sqrt(2*m*m+2*abs(s-t)**2)",
+    ]

@@ -1,4 +1,4 @@
-"""More answers to sheet 3: normal laws, entropic transport, critics."""
+"""More answers to sheet 3: entropic transport, critics."""
 
 import numpy as np
 
@@ -7,27 +7,6 @@ def changed(right, **wrong):
     """Yield the right answers with one step replaced, by step: pairs of a wrong answer and a piece of its message."""
     for step, pairs in wrong.items():
         yield from (({**right, step: answer}, piece) for answer, piece in pairs.items())
-
-
-def turned_ellipse(data):
-    wrong = [
-        ("2*(m**2 + (s-t)**2)", "the square of W2"),
-        ("sqrt(2)*abs(t - s)", "The means differ too"),
-        ("sqrt(m**2 + m**2)", "had the same covariance"),
-        ("sqrt(m**2 + 2*(t - s)**2)", "the square of its length"),
-        ("sqrt(2*m*m + (s - t)**2)", "along both axes"),
-        ("sqrt(2*m**2 + 2*(s**2 - t**2)**2)", "You subtract variances"),
-        ("sqrt(2*(m**2 + s**2 + t**2))", "the independent coupling"),
-        ("sqrt(2*m**2 + 2*s**2 + 2*t**2 - 2*s*t)", "two equal terms"),
-        ("abs(m)*sqrt(2) + sqrt(2*(s - t)**2)", "Squares are added"),
-        ("sqrt(2*m**2 + 2*(s + t)**2)", "The sign of the last trace"),
-        ("sqrt(2)*m", "must occur in the formula"),
-    ]
-    return wrong, [
-        "sqrt(2)*sqrt(m**2 + (t - s)**2)",
-        "(2*m**2 + 2*s**2 + 2*t**2 - 4*s*t)**0.5",
-        "sqrt(2*m*m+2*abs(s-t)**2)",
-    ]
 
 
 def shifted(z, axis, each=True, back=True):
@@ -70,6 +49,22 @@ def even(g, a, b, C, eps):
     n, m = C.shape
     f = -eps * (shifted((g - C) / eps, 1) - np.log(m))
     return f, -eps * (shifted((f[:, None] - C) / eps, 0) - np.log(n))
+
+
+def loop(g, a, b, C, eps):
+    n = len(C)
+    f = -eps * (shifted((g - C) / eps, 1) - np.log(n))
+    return f, -eps * (shifted((f[:, None] - C) / eps, 0) - np.log(n))
+
+
+def flat(g, a, b, C, eps):
+    f = step()(g, a, b, C, eps)[0]
+    return f, -eps * shifted((f - C) / eps + np.log(a)[:, None], 0)
+
+
+def flat_and_plain(g, a, b, C, eps):
+    f = step()(g, a, b, C, eps)[0]
+    return f, -eps * shifted((f - C) / eps + np.log(a), 0)
 
 
 def minima(g, a, b, C, eps):
@@ -130,11 +125,20 @@ def sinkhorn_step(data):
         (half_weighted, "The second sum has no weights"),
         (added_masses, "You add the masses to the exponents"),
         (loose_bracket, "only C is divided by eps"),
-        (lambda *x: right(*x)[::-1], "Result 1"),
+        (lambda *x: right(*x)[::-1], "return f first"),
+        (loop, "as the chapter's loop does"),
+        (lambda g, a, b, C, eps: right(g, b, a, C, eps), "You have exchanged a and b"),
+        (flat, "f stands in a row"),
+        (flat_and_plain, "f stands in a row"),
         (lambda *x: right(*x)[0], "it should return 2 results"),
         (in_place, "in place; work on a copy"),
     ]
     return wrong, [right, rowwise, centred]
+
+
+def one_matrix(eps, C):
+    weights = np.exp(-C[:, None] / eps)
+    return (C[:, None] * weights / weights.sum(axis=0)).sum(axis=0)
 
 
 def bias_of_two_points(data):
@@ -146,9 +150,11 @@ def bias_of_two_points(data):
     divergence = share * np.log(2 * share) + (1 - share) * np.log(2 * (1 - share))
     wrong = [
         (bias + W, "the whole cost of the entropic plan"),
-        (gap / 2 / (1 + np.exp(gap / x)), "Take the root"),
+        (gap / 2 / (1 + np.exp(gap / x)), "a factor 1/2 is missing"),
         (gap * share, "Twice too large"),
         (bias + x * divergence, "You add eps times the divergence"),
+        (0 * x + gap / 4, "all masses 1/4"),
+        (one_matrix(x, np.array([p, q, r, s])) - W, "do not sum to 1/2"),
         (x * np.log(2), "the upper bound for any costs"),
         (gap / 2 * (1 - share), "That grows when eps falls"),
         (share, "not yet a cost"),
@@ -172,24 +178,26 @@ _GIVES_WAY = {
         "theta/(2*w)": "how far the best slope lies above k",
         "1 + theta/(2*w)": "for the penalty with k = 1",
         "k + 2*w/theta/4": "Upside down",
+        "k + theta/2*w": "theta/2*w is (theta/2)*w",
         "k + theta/2/w*w": "The weight of the penalty is missing",
     },
     "value": {
         "theta": "That is W1",
         "theta*k": "the value at the slope k",
         "theta/(2*w) + k": "That is the slope",
+        "k*theta + theta**2/2*w": "theta**2/2*w is (theta**2/2)*w",
         "k*theta + (theta/2)**2/w": "That is the largest J",
         "theta*(1 + theta/(2*w))": "for the penalty with k = 1",
     },
     "proven": {
         "theta*(k + theta/(2*w))": "That is the value itself",
-        "k*theta": "something else than the steepest slope",
+        "k*theta": "For k > 1 that is more than W1",
         1: "has the unit of theta",
         "k + theta/(2*w)": "which the value is to be divided by",
     },
     "weight": {
         "theta/q": "Differentiate the square again",
-        "q*theta/2": "a smaller share q",
+        "theta/2*q": "theta/2*q is (theta/2)*q",
         "theta**2/(2*q)": "It is asked for as a share",
         "theta/(4*q)": "the largest J in place",
         "theta/2/(q - 1)": "not q W1",
@@ -255,6 +263,9 @@ def penalty_in_code(data):
         (judged(fair, lambda W, b, v, z: slopes(W, 0 * b, v, z)), "You forget b"),
         (judged(fair, lambda W, b, v, z: slopes(W, b, v / v, z)), "The weights v are missing"),
         (judged(fair, lambda W, b, v, z: slopes(-W, -b, -v, z)), "the units that are off"),
+        (judged(lambda g: ((g - 1) ** 2).mean()), "1 from each coordinate"),
+        (judged(lambda g: np.mean((lengths(g.T) - 1) ** 2)), "the norm down each column"),
+        (lambda *x: good(*x)[::-1], "first the gradients"),
         (lambda *x: good(*x)[1], "it should return 2 results"),
         (other_layout, "Result 2 is right"),
     ]
@@ -262,5 +273,11 @@ def penalty_in_code(data):
 
 
 def clipped_values(data):
-    pieces = ["What would c alone do", "A vanishing gradient", "It is not 1, and", "is a ramp", "that large. Both"]
+    pieces = [
+        "What would c alone do",
+        "her box is small",
+        "both critics are 1-Lipschitz",
+        "critics may be much steeper",
+        "needs no noise",
+    ]
     return list(zip(["a", "B", "(c)", "e", "f"], pieces, strict=True)), ["d", "D", "(d)"]

@@ -28,8 +28,10 @@ TWO_POINTS = Derivation(
                 Wrong("theta/(2*w)", "That is how far the best slope lies above k."),
                 Wrong("1 + theta/(2*w)", "That is the slope for the penalty with k = 1."),
                 Wrong("k + w/(2*theta)", "Upside down: a heavier penalty must hold the slope closer to k."),
+                Wrong("k + theta*w/2", "A heavier penalty must hold the slope closer to k. Or is it only that in "
+                      "Python theta/2*w is (theta/2)*w?"),
                 Wrong("k + theta/2", "The weight of the penalty is missing."),
-                Wrong("k + 1/(2*w)", "The first term is s theta: its derivative by s is not 1."),
+                Wrong("k + 1/(2*w)", "The first term is s theta: its derivative with respect to s is not 1."),
                 Wrong("k + 2*theta/w", "Solve theta - 2 w (s - k) = 0 again: the 2 stands with w."),
             ],
         ),
@@ -37,7 +39,7 @@ TWO_POINTS = Derivation(
             value="k*theta + theta**2/(2*w)",
             variables={"theta": _THETA, "w": _WEIGHT, "k": _AIM},
             wrong=[
-                Wrong("theta", "That is W1. The best critic's slope is not 1, so its value is another number."),
+                Wrong("theta", "That is W1. The best critic's slope is in general not 1, so its value is another."),
                 Wrong("k*theta", "That is the value at the slope k. The best slope is another one."),
                 Wrong("k + theta/(2*w)", "That is the slope. The value is f at theta minus f at 0."),
                 Wrong(
@@ -46,6 +48,8 @@ TWO_POINTS = Derivation(
                 ),
                 Wrong("theta + theta**2/(2*w)", "That is the value for the penalty with k = 1."),
                 Wrong("k*theta + theta**2/w", f"The slope is not right. {_HALF}"),
+                Wrong("k*theta + theta**2*w/2", "A heavier penalty must hold the value closer to k theta. Or is it "
+                      "only that in Python theta**2/2*w is (theta**2/2)*w?"),
                 Wrong("k*theta + theta/(2*w)", "Multiply the whole slope by theta."),
             ],
         ),
@@ -53,13 +57,13 @@ TWO_POINTS = Derivation(
             value="1*theta",
             variables={"theta": _THETA, "w": _WEIGHT, "k": _AIM},
             wrong=[
-                Wrong("k*theta + theta**2/(2*w)", "That is the value itself. It proves a bound only for slope one."),
-                Wrong("k*theta", "You divide by something else than the steepest slope of f."),
+                Wrong("k*theta + theta**2/(2*w)", "That is the value itself. It bounds W1 only for slopes up to one."),
+                Wrong("k*theta", "For k > 1 that is more than W1, so nothing can prove it. By what do you divide?"),
                 Wrong(
                     "(k + theta/(2*w))**2*theta",
                     "You multiply by the Lipschitz constant. A steep critic proves less by the same value.",
                 ),
-                Wrong("1", "A bound of a distance has the unit of theta. Divide the value, not the slope."),
+                Wrong("1", "A bound on a distance has the unit of theta. Divide the value, not the slope."),
                 Wrong("k + theta/(2*w)", "That is the slope, which the value is to be divided by."),
                 Wrong("theta + theta**2/(2*w*k)", "You divide by k. The critic is steeper than that."),
             ],
@@ -69,7 +73,8 @@ TWO_POINTS = Derivation(
             variables={"theta": _THETA, "q": _SHARE},
             wrong=[
                 Wrong("theta/q", _HALF),
-                Wrong("q*theta/2", "Upside down: a smaller share q needs a larger weight."),
+                Wrong("q*theta/2", "A smaller share q needs a larger weight. Or is it only that in Python theta/2*q is "
+                      "(theta/2)*q?"),
                 Wrong("2*q/theta", "That is 1 divided by the weight."),
                 Wrong("q/(2*theta)", "That runs the wrong way: a smaller share q needs a larger weight."),
                 Wrong("1/(2*q)", "That is right for theta = 1 only. The weight has the unit of theta."),
@@ -182,6 +187,12 @@ PENALTY_IN_CODE = Function(
               "the norm is Euclidean."),
         Wrong(_penalty(lambda g: -np.mean((_length(g) - 1) ** 2)), _SO_FAR + "The penalty itself is asked for, and "
               "that is not negative. J subtracts it."),
+        Wrong(_penalty(lambda g: np.mean((g - 1) ** 2)), _SO_FAR + "You subtract 1 from each coordinate. The slope of "
+              "f at a sample is the norm of the whole vector."),
+        Wrong(_penalty(lambda g: np.mean((np.linalg.norm(g, axis=0) - 1) ** 2)), _SO_FAR + "You take the norm down "
+              "each column. A sample is a row, so its norm runs along axis 1."),
+        Wrong(lambda *x: _slopes(_gradients)(*x)[::-1], "Both are right, in the wrong order: first the gradients, then "
+              "the penalty."),
         Wrong(_free, _SO_FAR + "The weight of the penalty is missing."),
         Wrong(_slopes(lambda W, b, v, z: np.ones((len(z), 1)) * (v @ W)), "Your gradient is the same at every sample: "
               "you count all units as on."),
@@ -200,14 +211,14 @@ CLIPPED_VALUES = Choice(
     right="d",
     because="With one hidden layer the value scales like c squared, so c alone may explain the factor 100.",
     why={
-        "a": "Suppose that both samples were the same. What would c alone do to the two values?",
-        "b": "A vanishing gradient would be a matter of the slope, not of the value. With the published c = 0.01 the "
-        "slope is bounded too: how large can it be with one hidden layer of 64 units?",
-        "c": "Put c = 0.01 and 64 units into the bound of the slope for one hidden layer. It is not 1, and it is "
-        "not 1 for c = 0.1 either, as the question's inputs are in the plane.",
-        "e": "For each c the best value is c squared times something that depends on the data in another way than W1 "
-        "does: the best clipped critic is a ramp.",
-        "f": "A sample's noise is not that large. Both values are means over the same number of samples; look at what "
-        "c does to every weight.",
+        "a": "Suppose that Anna and Ben had the same data and the same samples. What would c alone do to their values?",
+        "b": "Her slopes are small because her box is small; she is close to the best that it allows. And is Ben's "
+        "value a distance?",
+        "c": "Put both clip values into the bound on the slope: both critics are 1-Lipschitz. What does that prove "
+        "about W1, an equality or an inequality?",
+        "e": "After the division both values are the same, but 40 is not a distance for that. It is the best value "
+        "in a box with c = 1, where critics may be much steeper than 1.",
+        "f": "Noise may be there too. But can you find a factor of 100 that needs no noise? Look at what c does to "
+        "every weight.",
     },
 )

@@ -25,23 +25,30 @@ def _mistaken(data: Data) -> dict[str, float]:
     """Return what each mistake leads to, by its message."""
     x, y = (np.array(data[name], float) for name in "xy")
     gaps = np.abs(np.sort(x) - np.sort(y))
+    apart = abs(x.mean() - y.mean())
     return {
         "You pair the numbers in the order in which they are printed. That is the cost of some plan, not of the best.":
             np.abs(x - y).mean(),
         "That is the difference of the means. Mass that goes right and mass that goes left cancel in it; in the work "
-        "they add up.": abs(x.mean() - y.mean()),
-        "That is the sum over all pairs. Each point holds a quarter of the mass.": gaps.sum(),
+        "they add up.": apart,
+        "That is the difference of the means, with a sign. A distance is never negative, and mass that goes right and "
+        "mass that goes left must not cancel.": -apart,
+        "That is the difference of the medians. Every point counts, not only those in the middle.":
+            abs(np.median(x) - np.median(y)),
+        "That is the median of the four distances. W1 is their mean: each carries a quarter of the mass.":
+            np.median(gaps),
+        "That is the sum over the four pairs. Each point holds a quarter of the mass.": gaps.sum(),
         "That is W2: you take the root of the mean square. For W1 the distances themselves count.":
             wp_sorted(x, y, 2),
         "That is the mean square of the distances. For W1 the distances themselves count.": (gaps**2).mean(),
-        "That is the longest way. W1 is the mean over all of the mass.": gaps.max(),
+        "That is the largest of the four distances. W1 is the mean over all of the mass.": gaps.max(),
         "You sort the two samples in opposite directions. That is the worst plan of all.":
             np.abs(np.sort(x) - np.sort(y)[::-1]).mean(),
         "You send each x to the nearest y. Then some y gets more mass than it may hold, and another none.":
             np.abs(x[:, None] - y).min(axis=1).mean(),
         "You send each y to the nearest x. Then more mass leaves some x than lies there, and none leaves another.":
             np.abs(x[:, None] - y).min(axis=0).mean(),
-        "That is the mean over all pairs, the cost of the plan that sends everything everywhere.":
+        "That is the mean over all sixteen pairs, the cost of the plan that sends everything everywhere.":
             np.abs(x[:, None] - y).mean(),
     }  # fmt: skip
 
@@ -74,7 +81,7 @@ def _masses(draw: Draw, n: int) -> np.ndarray:
 
 
 def _points(n: int, m: int) -> Callable[[Draw, Data], Case]:
-    """Return a case: n and m points in no order, whose quantile functions cross."""
+    """Return a case: n and m points in no order, with masses."""
 
     def case(draw: Draw, data: Data) -> Case:
         y = draw.uniform(-4, 4, (m,))
@@ -103,6 +110,7 @@ def _with_slip(x: np.ndarray, a: np.ndarray, y: np.ndarray, b: np.ndarray, slip:
         "largest": np.abs(lead).max(),
         "no widths": np.abs(lead).sum(),
         "no bars": lead[:-1] @ width,
+        "late": np.abs(np.concatenate([[0], lead])[np.searchsorted(z, z[:-1])]) @ width,
     }[slip])  # fmt: skip
 
 
@@ -117,7 +125,7 @@ WITH_WEIGHTS = Function(
         "whole numbers": lambda draw, data: (
             np.array([5, 0, 3]), _masses(draw, 3), np.array([2, 1, 9, 4]), _masses(draw, 4)),
         "points that coincide": lambda draw, data: (
-            np.array([2.0, 1.0, 2.0]), np.array([0.25, 0.5, 0.25]), np.array([3.0, 1.5]), np.array([0.4, 0.6])),
+            np.array([2.0, 1.0, 2.0]), np.array([0.25, 0.5, 0.25]), np.array([3.0, 1.0]), np.array([0.4, 0.6])),
     },
     reference=_weighted,
     wrong=[
@@ -133,6 +141,10 @@ WITH_WEIGHTS = Function(
             partial(_with_slip, slip="ends"),
             "Each width is multiplied by F - G at its right end. Between two neighbours the distribution functions "
             "have the value of the left one.",
+        ),
+        Wrong(
+            partial(_with_slip, slip="late"),
+            "Your F and G rise too late: F(t) counts the mass at points x_i <= t, with the point t itself.",
         ),
         Wrong(partial(_with_slip, slip="square"), "You square F - G; the integral is over its absolute value."),
         Wrong(partial(_with_slip, slip="largest"), "That is the largest gap between F and G. W1 is the area."),
@@ -197,6 +209,7 @@ WITNESS = Function(
         "your y": lambda draw, data: (np.array(data["y"], float),),
         "beside your points": lambda draw, data: (_beside(data),),
         "from -5 to 25": lambda draw, data: (np.linspace(-5, 25, 241),),
+        "far outside": lambda draw, data: (np.array([-60.0, -30.0, 50.0, 80.0]),),
     },
     draw=_draw_uneven,
     holds=[
@@ -213,7 +226,7 @@ WITNESS = Function(
         ),
         Holds(
             lambda cases, values: _rise(cases, values, within=1e-4) < 0.01,
-            "Your f jumps, or gives two values at one t. A 1-Lipschitz function is continuous.",
+            "Your f jumps or is very steep, or gives two values at one t. A 1-Lipschitz function does neither.",
         ),
         Holds(
             lambda cases, values: _rise(cases, values) <= 1e-5 * max(1, np.abs(_flat(values)).max()),

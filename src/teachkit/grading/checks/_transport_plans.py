@@ -13,8 +13,8 @@ from teachkit.grading.kinds.base import Data
 
 # --- a bound by prices ---------------------------------------------------------------------------
 
-SOURCES, TARGETS = np.array([0.5, 0.3, 0.2]), np.array([0.4, 0.4, 0.2])
-GIVEN_PLAN = np.array([[0.4, 0.1, 0.0], [0.0, 0.3, 0.0], [0.0, 0.0, 0.2]])
+SOURCES, TARGETS = np.array([0.5, 0.3, 0.2]), np.array([0.2, 0.4, 0.4])
+GIVEN_PLAN = np.array([[0.0, 0.4, 0.1], [0.0, 0.0, 0.3], [0.2, 0.0, 0.0]])
 
 
 def _arrays(data: Data) -> tuple[np.ndarray, np.ndarray]:
@@ -75,12 +75,12 @@ def _mistaken_sums(data: Data) -> dict[str, dict[str, float]]:
             "You add up the costs where mass moves, without the masses.": C[GIVEN_PLAN > 0].sum(),
             "That is the cost of the plan a_i b_j, not of the one that is given.": SOURCES @ C @ TARGETS,
             "You have mixed up rows and columns: P_ij goes with C_ij.": (GIVEN_PLAN * C.T).sum(),
-            "The plan moves 0.1 from x1 to y2 as well.": (GIVEN_PLAN * C * np.eye(3)).sum(),
+            "The plan moves 0.1 from x1 to y3 as well.": (np.where(GIVEN_PLAN == 0.1, 0, GIVEN_PLAN) * C).sum(),
         },
         "better": {
             "That is the first bound. Raise each f_i as far as your g allows, and compute the bound with the new f.":
                 _lower(data),
-            "That is the cost of the plan. Is there a price list that proves it?": _cost(data),
+            "That is the cost of the plan. What do the new f and your g earn?": _cost(data),
             "You weigh with a and b exchanged.": TARGETS @ _best_f(data) + SOURCES @ g,
             "Only the new f is in it. Weigh g by b and add it.": SOURCES @ _best_f(data),
             "You take the largest C_ij - g_j for each f_i; then some sum of prices is above its cost.":
@@ -88,6 +88,16 @@ def _mistaken_sums(data: Data) -> dict[str, dict[str, float]]:
             "That is by how much the bound has risen.": _better(data) - _lower(data),
         },
     }  # fmt: skip
+
+
+def _carried(data: Data) -> dict[str, list[float]]:
+    """Return the bounds that are computed rightly from each mistaken g."""
+    C, f = _arrays(data)
+    slips = _mistaken_g(data).values()
+    return {
+        "lower": [float(SOURCES @ f + TARGETS @ g) for g in slips],
+        "better": [float(SOURCES @ (C - g).min(axis=1) + TARGETS @ g) for g in slips],
+    }
 
 
 def _draw_prices(draw: Draw) -> dict[str, Any]:
@@ -105,10 +115,13 @@ def _draw_prices(draw: Draw) -> dict[str, Any]:
 def _all_differ(data: Data) -> bool:
     groups = [[right, *wrong] for right, *wrong in zip(_best_g(data), *_mistaken_g(data).values(), strict=True)]
     rights = {"lower": _lower(data), "upper": _cost(data), "better": _better(data)}
-    groups += [[rights[step], *wrong.values()] for step, wrong in _mistaken_sums(data).items()]
-    return all(np.diff(np.sort(group)).min() > 0.02 and np.abs(group).min() > 0.02 for group in groups)
+    sums = {step: [rights[step], *wrong.values()] for step, wrong in _mistaken_sums(data).items()}
+    apart = min(abs(x - y) for step, carried in _carried(data).items() for x in carried for y in sums[step])
+    groups += sums.values()
+    return apart > 0.02 and all(np.diff(np.sort(group)).min() > 0.02 and np.abs(group).min() > 0.02 for group in groups)
 
 
+_MEND_FIRST = "That is what comes out of a g that is not right. Once g is right, compute this anew."
 _SHAPE: Data = {"C": [[1, 2, 3], [4, 5, 6], [7, 8, 9]], "f": [1, 2, 3]}
 
 
@@ -120,6 +133,8 @@ def _price(j: int) -> Number:
 def _sum(step: str, value: Callable[[Data], float]) -> Number:
     messages = _mistaken_sums(_SHAPE)[step]
     named = [Wrong(lambda data, m=message: float(_mistaken_sums(data)[step][m]), message) for message in messages]
+    carried = len(_carried(_SHAPE).get(step, []))
+    named += [Wrong(lambda data, k=k: _carried(data)[step][k], _MEND_FIRST) for k in range(carried)]
     return Number(value=value, wrong=named, atol=1e-6)
 
 
@@ -137,10 +152,9 @@ BOUND_BY_PRICES = Derivation(
             because="The best plan costs at least the bound and at most what this plan costs.",
             why={
                 "a": "A plan is proved best by prices whose value equals its cost. Are the two numbers equal?",
-                "b": "The gap may also come from prices that are too low. Which of the two would you have to blame?",
-                "d": "Every pair obeys f_i + g_j <= C_ij by the way in which the prices were made. Try it.",
-                "e": "For feasible prices and any plan the value is at most the cost, as yours is. Nothing is wrong "
-                "with a gap.",
+                "b": "It may also come from prices that are too low. Do the two numbers tell which?",
+                "d": "If each g_j is the largest feasible one, and then each f_i, every pair obeys f_i + g_j <= C_ij.",
+                "e": "For feasible prices and any plan the value is at most the cost. Nothing is wrong with a gap.",
             },
         ),
     },
@@ -155,8 +169,9 @@ TIGHT_PAIRS = TrueFalse(
     otherwise="Take x = (0, 1), y = (1, 2) and the cost |x - y|, with equal masses. Compute the costs of both "
     "pairings, then find prices and look at the slack of all four pairs.",
     why={
-        "a": "Read the proposition again: it says where mass may be if the slack is zero there. Does it say more?",
-        "b": "Not so: the value is a sum of prices over points, and does not see which pairs have slack zero.",
+        "a": "The proposition forbids mass where the slack is positive. Does it demand mass where it is zero?",
+        "b": "The gap is the sum of P_ij times the slack: a pair with slack zero adds nothing to it, with or without "
+        "mass.",
         "c": "Adding a constant to f and taking it off g leaves every sum f_i + g_j as it is, and so every slack.",
         "e": "An optimal plan moves no mass where the slack is positive: that is what the proposition excludes.",
         "f": "Some optimal plan has at most n + m - 1 entries. Does that forbid slack zero at more pairs than these?",
@@ -178,12 +193,13 @@ TURNED_ELLIPSE = Expression(
         Wrong("sqrt(4*m**2 + 2*(s - t)**2)", "The shift is (m, m). What is the square of its length?"),
         Wrong("sqrt(2*m**2 + 2*(s**2 - t**2)**2)", "You subtract variances. In the formula the roots of the "
               "covariances are subtracted; check the units."),
-        Wrong("sqrt(2*m**2 + 2*abs(s**2 - t**2))", "The trace does not become a difference of variances. On one axis "
-              "it is s^2 + t^2 - 2 s t."),
-        Wrong("sqrt(2*m**2 + 2*s**2 + 2*t**2)", "That is the cost of the independent coupling: the last trace is "
-              "missing."),
+        Wrong("sqrt(2*m**2 + 2*abs(s**2 - t**2))", "The traces do not become a difference of variances. Compute the "
+              "last trace for diagonal matrices."),
+        Wrong("sqrt(2*m**2 + 2*s**2 + 2*t**2)", "That is the root of the cost of the independent coupling: the "
+              "last trace is missing."),
         Wrong("sqrt(2*m**2 + 2*s**2 + 2*t**2 - 2*s*t)", "The last trace has two equal terms, one for each axis."),
         Wrong("sqrt(2*m**2 + 2*s**2 + 2*t**2 - 4*s**2*t**2)", "The last trace is that of a root: its terms are s t."),
+        Wrong("sqrt(2)*(m + s - t)", "Squares are added, and the root is taken of the sum."),
         Wrong("sqrt(2)*abs(m) + sqrt(2)*abs(s - t)", "Squares are added, and the root is taken of the sum."),
         Wrong("sqrt(2*m**2 + 2*(s + t)**2)", "The sign of the last trace: for s = t and m = 0 the laws agree."),
     ],
