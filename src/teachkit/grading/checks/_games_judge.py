@@ -73,7 +73,10 @@ def _at(i: int) -> Number:
         value=lambda d: _best(d)[i],
         wrong=named(
             (lambda d: 1 - _best(d)[i], "That is the probability that the point is a fake; D asks whether it is data."),
-            (lambda d: d["p"][i] / d["q"][i], "That is the ratio p/q. D must lie between 0 and 1."),
+            (
+                lambda d: d["p"][i] / d["q"][i],
+                "That is the ratio p/q. What would it be for equal masses, and what D?",
+            ),
             (lambda d: d["p"][i], "That is p alone; the best answer depends on how often the fakes are there, too."),
             (0.5, "With 1/2 the discriminator ignores that one of the laws is here more often."),
         ),
@@ -113,8 +116,11 @@ BEST = Derivation(
                 (lambda d: 2 * _jsd(d), "The value of the game holds 2 JS; you left out the 2."),
                 (lambda d: _value(d) / 2, "The constant log 4 is missing. JS is never below 0."),
                 (lambda d: _jsd(d) / math.log(2), "That is the divergence in bits; nats are asked for."),
-                (lambda d: _value(d) + math.log(2), "You added log 2. Which value has the game for equal laws?"),
-                (lambda d: (_value(d) + math.log(2)) / 2, "You added log 2. Which value has the game for equal laws?"),
+                (lambda d: _value(d) + math.log(2), "You added log 2. What is V for equal laws?"),
+                (
+                    lambda d: (_value(d) + math.log(2)) / 2,
+                    "You added log 2. What is V for equal laws?",
+                ),
                 (
                     lambda d: (_value(d) - LOG_4) / 2,
                     "That is below 0. For equal laws it should be 0.",
@@ -134,7 +140,7 @@ LOGIT = Expression(
     wrong=named(
         (
             "x**2/2 - (x - m)**2/(2*s**2) - log(s)",
-            "That is log q - log p. Where the data are, the logit is large.",
+            "That is log q - log p. Where p is above q the logit is above 0.",
         ),
         ("(x - m)**2/(2*s**2) - x**2/2", "A normal density has s in front of the exponential, too. Try m = 0 = x."),
         (
@@ -142,6 +148,16 @@ LOGIT = Expression(
             "The sign of log s is wrong: a wide law is low; log q has -log s.",
         ),
         ("(x - m)**2/s**2 - x**2 + log(s)", "The halves in the exponents are missing."),
+        ("(x - m)**2/(2*s) - x**2/2 + log(s)/2", "In your density s is the variance; it is the standard deviation."),
+        (
+            "x**2/2 - (x - m)**2/(2*s**2) + log(s)",
+            "Both squares have the wrong sign.",
+        ),
+        (
+            "x**2/2 - (x - m)**2/(2*s**2)",
+            "The sign is wrong, and the factors in front of the exponentials are missing.",
+        ),
+        ("(x - m)**2/s**2 - x**2", "The halves in the exponents are missing, and so is what stands in front of them."),
         ("(x - m)**2/(2*s) - x**2/2 + log(s)", "In your exponent the variance is s; s is the standard deviation."),
         ("(x - m)**2/(2*s**2) - x**2/2 + log(s)/2", "log s has no half: it is the square root of s^2."),
         ("(x - m)**2/(2*s**2) - x**2/2 + 2*log(s)", "The variance s^2 stands under a root in front of the density."),
@@ -229,7 +245,7 @@ SLOPES = Derivation(
             (f"(1 - {_D})*{_D}*(1 - {_D})", _UP),
             (f"-(1 - {_D})", "That is the derivative by D. By the logit it has the factor D (1 - D) more."),
             (f"-2*(1 - {_D})*{_D}*(1 - {_D})", "The 2 of the square cancels against the half in front."),
-            (f"-(1 - {_D})*{_D}", "One factor is missing: the square gives 1 - D, and D as a function of a two more."),
+            (f"-(1 - {_D})*{_D}", "One factor is missing: write out the chain rule with the derivative of D."),
             (f"(1 - {_D})**2/2", "That is the loss itself; its derivative is asked for."),
         ),
     }

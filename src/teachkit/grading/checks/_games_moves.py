@@ -40,6 +40,19 @@ def _guarded(real: np.ndarray, fake: np.ndarray, small: float = 1e-8) -> Losses:
     return -right - missed, missed, -passed
 
 
+def _overflowing(real: np.ndarray, fake: np.ndarray) -> Losses:
+    with np.errstate(all="ignore"):
+        right, missed, passed = (float(np.log(1 + np.exp(u)).mean()) for u in (-real, fake, -fake))
+    return right + missed, -missed, passed
+
+
+def _without_log1p(real: np.ndarray, fake: np.ndarray) -> Losses:
+    right, missed, passed = (
+        float(np.mean(np.maximum(u, 0) + np.log(1 + np.exp(-np.abs(u))))) for u in (-real, fake, -fake)
+    )
+    return right + missed, -missed, passed
+
+
 def _summed(real: np.ndarray, fake: np.ndarray) -> Losses:
     n, m = len(real), len(fake)
     first, small, large = _losses(real, fake)
@@ -57,10 +70,13 @@ def _spoiled(spoil: Callable[[Losses], Losses]) -> Callable[[np.ndarray, np.ndar
     return lambda real, fake: spoil(_losses(real, fake))
 
 
+_GUARDED = "The small number keeps the result finite and makes it wrong: at a = -40, -log D is 40."
 LOSSES = Function(
     cases={
         "a batch": lambda draw, data: (2 * draw.normal((6,)), 2 * draw.normal((6,))),
         "batches of two sizes": lambda draw, data: (draw.normal((3,)), draw.normal((8,)) - 1),
+        "very sure, and wrong": lambda draw, data: (np.array([-900.0, 40.0]), np.array([900.0, -45.0, -44.0])),
+        "sure, and right": lambda draw, data: (np.array([40.0, 41.0]), np.array([-39.0, -40.0])),
         "very sure logits": lambda draw, data: (np.array([900.0, -40.0, 2.0]), np.array([-900.0, 45.0, -1.0])),
     },
     reference=_losses,
@@ -71,7 +87,14 @@ LOSSES = Function(
             "Where D rounds to 0 or 1 its logarithm is lost. Write both logarithms through the logit.",
             0.5,
         ),
-        (_guarded, "The small number keeps the result finite and makes it wrong: at a = -40, -log D is 40.", 0.4),
+        (
+            _overflowing,
+            "exp overflows above 709. NumPy has a logarithm of a sum of exponentials.",
+            0.5,
+        ),
+        (_without_log1p, "log(1 + u) is 0 for a tiny u, and should be u: at a = 40 the answer is 4e-18, not 0.", 0.5),
+        (_guarded, _GUARDED, 0.4),
+        *((partial(_guarded, small=10.0**-k), _GUARDED, 0.4) for k in (5, 6, 7, 9, 10, 12, 15)),
         (_summed, "You add up where the mean over the batch is asked for.", 0.4),
         (_pooled, "The discriminator's loss has two means, each over its own batch, and not one over all points.", 0.6),
         (lambda real, fake: _losses(fake, real), "You took the logits of the data for those of the fakes."),
@@ -109,7 +132,7 @@ ROUND = Derivation(
             value=_of(lambda h: math.hypot(1, h)),
             wrong=named(
                 (_of(lambda h: 1 + h**2), "That is the factor of the squared distance."),
-                (_of(lambda h: 1 + h), "You added lengths that stand at a right angle to each other."),
+                (_of(lambda h: 1 + h), "You added two lengths at a right angle; use Pythagoras."),
                 (_of(lambda h: math.sqrt(1 - h**2)), "That is below 1; these steps leave. Take one from (1, 0)."),
                 (1.0, "Only in continuous time is the distance kept. Take one step from (1, 0)."),
             ),
@@ -119,7 +142,9 @@ ROUND = Derivation(
             wrong=named(
                 (_of(lambda h: math.floor(_count(h))), "After so many steps the factor is not yet reached."),
                 (_of(_count), "The idea is right; a number of steps is a whole number."),
-                (_of(lambda h: math.ceil(_count(h)) + 1), "One step earlier the distance is 10 already."),
+                (_of(lambda h: math.ceil(_count(h)) + 1), "The distance is 10 already after fewer steps."),
+                (_of(lambda h: math.ceil(_count(h)) + 2), "The distance is 10 already after fewer steps."),
+                (_of(lambda h: math.floor(_count(h)) - 1), "After so many steps the factor is not yet reached."),
                 (_of(lambda h: math.ceil(_count(h) / 2)), "You took the factor of the squared distance."),
                 (
                     _of(lambda h: math.ceil(9 / (math.hypot(1, h) - 1))),
@@ -146,7 +171,15 @@ ROUND = Derivation(
         ),
         "extragradient": Number(
             value=_of(lambda h: math.sqrt(1 - h**2 + h**4)),
+            rtol=1e-4,
             wrong=named(
+                (_of(lambda h: 1 / math.hypot(1, h)), "That is 1 over the factor of a simultaneous step."),
+                (
+                    _of(lambda h: math.hypot(1 - h**2 / 2, h)),
+                    "You look half a step ahead; the whole step is asked for.",
+                ),
+                (_of(lambda h: math.hypot(1 - h**2 / 2, h / 2)), "You halved the step with the new slopes."),
+                (_of(lambda h: math.hypot(1 + h**2, h)), "i times i is -1, not 1."),
                 (_of(lambda h: 1 - h**2 + h**4), "That is the factor of the squared distance."),
                 (
                     _of(lambda h: 1 + h**2),
@@ -158,9 +191,9 @@ ROUND = Derivation(
                 ),
                 (
                     _of(lambda h: 1 - h**2),
-                    "The step also turns: besides this, a part ih stays.",
+                    "The step also turns: what is the imaginary part?",
                 ),
-                (_of(lambda h: math.sqrt(1 + h**2 + h**4)), "The sign of one square is wrong: i times i is -1."),
+                (_of(lambda h: math.sqrt(1 + h**2 + h**4)), "Square 1 - h^2 again: it has a middle term."),
                 (_of(lambda h: math.sqrt(1 - h**2)), "You dropped the square of h^2."),
             ),
         ),

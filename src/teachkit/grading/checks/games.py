@@ -8,7 +8,7 @@ from teachkit.grading.kinds import Choice, TrueFalse
 
 _STALLED = Choice(
     right="b",
-    because="Nothing is wrong with the program. The loss is flat where the discriminator is sure.",
+    because="The minimax loss is flat where the discriminator is sure to see a fake: its slope by the logit is -D.",
     why={
         "a": "At the goal nobody can tell the points apart. Which numbers would the first two columns show then?",
         "c": "By which factor would you have to raise it at round 400, and by which at round 1? And what does such "
@@ -29,7 +29,7 @@ _FALLING = TrueFalse(
         "c": "Both are in nats. What would prevent you from comparing them if only the generator had moved?",
         "d": "That identity holds with the best discriminator held fixed, for one small step. Between the two rounds "
         "it was not held fixed.",
-        "e": "A loss that fell in every training, whatever the samples, would have no reason to rise again. It does.",
+        "e": "Look at the figure of the losses in the chapter: does the loss of the generator only fall there?",
     },
 )
 
