@@ -59,6 +59,17 @@ BAD = {
     "W: expected shape [any, any], got [2]": lambda: wgan.spectral_norm([1.0, 2.0]),
     "doublings: expected a whole number": lambda: wgan.spectral_norm([[1.0]], 0),
     "widths: expected at least one hidden layer": lambda: wgan.clipped_slope(0.1, [], 1),
+    "widths: expected a list of whole numbers, got 64": lambda: wgan.clipped_slope(0.01, 64, 1),
+    "rng: expected a generator": lambda: wgan.random_critic(2, 2, 0),
+    "rng: expected a generator, such": lambda: wgan.fit_clipped(ONE, X, X, rng=0),
+    "rng: expected a generator, such as": lambda: wgan.fit_penalised(ONE, X, X, rng=None),
+    "critic.b: expected a vector of 1": lambda: wgan.value_gradient(Critic([[1.0]], [0.0, 1.0], [1.0]), X, X),
+    "critic.v: expected a vector of 1": lambda: wgan.penalty(Critic([[1.0]], [0.0], [1.0, 2.0]), X),
+    "critic.W: expected finite numbers": lambda: Critic(NAN, [0.0], [1.0])(X),
+    "critic: steeper than the largest number": lambda: wgan.lipschitz(Critic([[1e200]], [0.0], [1e200])),
+    "theta: too far apart": lambda: wgan.two_points(1e300),
+    "x, y: too far apart": lambda: wgan.best_penalised([1e300], [0.0]),
+    "x, y: too far apart, the critic's value": lambda: wgan.witness_line([-1e308], [1e308]),
     "widths: expected a whole number": lambda: wgan.clipped_slope(0.1, [4, 0], 1),
     "clip: expected a finite number above 0, got 0 ": lambda: wgan.clipped_slope(0, [4], 1),
 }
@@ -92,6 +103,31 @@ def test_masses_that_cancel_leave_no_slope():
     """Ten tenths do not add up to one exactly; the slope between equal masses is zero all the same."""
     x, y = np.arange(10.0), np.append(np.arange(10.0)[:9], 10.0)
     assert wgan.witness_line(x, y).slopes.tolist() == [0.0] * 9 + [-1.0]
+
+
+@pytest.mark.law("witness-line")
+def test_a_tiny_mass_far_away_counts():
+    assert wgan.witness_line([0.0, 1e15], [0.0], a=[1 - 1e-14, 1e-14]).value == pytest.approx(10, rel=1e-2)
+
+
+@pytest.mark.law("penalty-bias")
+@pytest.mark.parametrize("e", [1e-8, 1e-14, 1e-16, 1e-200, 1e-310])
+def test_close_neighbours_do_not_disturb_the_density(e):
+    """By hand for data 0, 5 and samples 0, 7: W_1 = 1, and r between 5 and 7 is (1/2 + 1/7) / 4."""
+    assert wgan.best_penalised([0.0, 5.0], [e, 7.0]).value == pytest.approx(1 + 0.25 / (20 * 9 / 56) * 2, rel=1e-7)
+
+
+@pytest.mark.law("wgan-gradient")
+@pytest.mark.parametrize("scale", [1e-200, 1e300])
+def test_pull_at_extreme_scales(scale):
+    np.testing.assert_allclose(wgan.w1_gradient([[0.0, 0.0]], [[3 * scale, 4 * scale]]), [[0.6, 0.8]])
+
+
+@pytest.mark.law("critic-lipschitz")
+def test_lists_are_critics_too():
+    f = Critic([[2.0]], [-1.0], [3.0])
+    assert f([[1.0]]).tolist() == [3.0]
+    assert wgan.input_gradient(f, [[1.0]]).tolist() == [[6.0]]
 
 
 @pytest.mark.law("critic-lipschitz")

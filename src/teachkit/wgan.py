@@ -101,8 +101,8 @@ class Line(NamedTuple):
 def witness_line(x: ArrayLike, y: ArrayLike, a: ArrayLike | None = None, b: ArrayLike | None = None) -> Line:
     """Return the witness of two samples on the line: its slope is the sign of G - F, statement `witness-line`.
 
-    F and G are the distribution functions of x and y. Where they agree, the slope may be anything from -1 to 1, and
-    is 0 here.
+    F and G are the distribution functions of x and y. Where they agree, the slope may be anything from -1 to 1. It is
+    0 here without weights; with weights rounding may choose it.
 
     Args:
         x: samples of the data, [n].
@@ -111,7 +111,7 @@ def witness_line(x: ArrayLike, y: ArrayLike, a: ArrayLike | None = None, b: Arra
         b: weights of y, [m]; likewise.
 
     Raises:
-        ValueError: if x or y is not a finite vector, or the weights are not probabilities.
+        ValueError: if x or y is not a finite vector, the weights are not probabilities, or the value overflows.
 
     >>> f = witness_line([1.0, 4.0, 6.0], [2.0, 3.0, 9.0])
     >>> f.slopes.tolist(), round(f.value, 12)
@@ -134,7 +134,7 @@ def best_penalised(x: ArrayLike, y: ArrayLike, weight: float = 10.0) -> Line:
         weight: of the penalty, above 0.
 
     Raises:
-        ValueError: if x or y is not a finite vector, or the weight is not above 0.
+        ValueError: if x or y is not a finite vector, the weight is not above 0, or the value overflows.
 
     >>> f = best_penalised([2.0], [0.0], weight=10)  # by hand: slope 1 + 2 / 20
     >>> f.slopes.tolist(), f.value
@@ -150,9 +150,9 @@ def best_penalised(x: ArrayLike, y: ArrayLike, weight: float = 10.0) -> Line:
 def best_clipped(x: ArrayLike, y: ArrayLike, hidden: int, clip: float = 0.01) -> tuple[Critic, float]:
     """Return the critic on the line of largest value with all weights in [-clip, clip], and that value.
 
-    Statement `clipped-optimum`: every unit is the same one. The value is hidden clip^2 times the largest |phi(w, b)|
-    over |w|, |b| <= 1, with phi(w, b) = mean max(0, w x + b) - mean max(0, w y + b). The maximum lies on the edge of
-    the square, at a corner or where the unit switches at a sample.
+    Statement `clipped-optimum`: one unit, repeated; others may be as good. The value is hidden clip^2 times the
+    largest |phi(w, b)| over |w|, |b| <= 1, with phi(w, b) = mean max(0, w x + b) - mean max(0, w y + b). The
+    maximum lies on the edge of the square, at a corner or where the unit switches at a sample.
 
     Args:
         x: samples of the data, [n].
@@ -184,21 +184,22 @@ def two_points(theta: float, weight: float = 10.0) -> tuple[float, float]:
     value is s theta, above W_1 = theta.
 
     Raises:
-        ValueError: if theta or the weight is not a finite number above 0.
+        ValueError: if theta or the weight is not a finite number above 0, or the value overflows.
 
     >>> two_points(2.0, 10.0)
     (1.1, 2.2)
     """
     theta, weight = _check.positive("theta", theta), _check.positive("weight", weight)
     slope = 1 + theta / (2 * weight)
-    return slope, slope * theta
+    return slope, _within("theta", slope * theta)
 
 
 def w1_gradient(x: ArrayLike, y: ArrayLike) -> np.ndarray:
     """Return the gradient of W_1 in the generator's points y, [n, d], statement `wgan-gradient`.
 
     With the best assignment s, point y_j is pushed away from its partner: (y_j - x_s(j)) / (n |y_j - x_s(j)|). Where
-    a point lies on its partner the distance has no gradient; 0 stands there.
+    a point lies on its partner the distance has no gradient; 0 stands there. Where several assignments are best it has
+    none either, and the answer is that of one of them.
 
     Args:
         x: samples of the data, [n, d].
@@ -216,36 +217,47 @@ def w1_gradient(x: ArrayLike, y: ArrayLike) -> np.ndarray:
     y = _check.shaped("y", y, x.shape)
     partner, _ = assignment(cost_matrix(y, x))
     away = y - x[partner]
-    length = np.linalg.norm(away, axis=1, keepdims=True)
+    length = np.hypot.reduce(away, axis=1, keepdims=True)  # squares could underflow
     return away / np.where(length > 0, length, np.inf) / len(y)
 
 
 def _lead(x: ArrayLike, y: ArrayLike, a: ArrayLike | None, b: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
     """Return the knots [k], at least two, and G - F between them [k - 1]."""
-    masses = []
-    for name, weights_name, z, w in (("x", "a", x, a), ("y", "b", y, b)):
-        z = _check.vector(name, z)
-        masses.append((z, np.full(z.size, 1 / z.size) if w is None else _check.probabilities(weights_name, w, z.size)))
-    (x, a), (y, b) = masses
+    x, y = _check.vector("x", x), _check.vector("y", y)
+    n, m = x.size, y.size
+    if a is None and b is None:  # whole numbers, so that equal masses cancel
+        a, b, unit = np.full(n, float(m)), np.full(m, float(n)), n * m
+    else:
+        a = np.full(n, 1 / n) if a is None else _check.probabilities("a", a, n)
+        b, unit = np.full(m, 1 / m) if b is None else _check.probabilities("b", b, m), 1
     knots, where = np.unique(np.concatenate([x, y]), return_inverse=True)
-    lead = np.cumsum(np.bincount(where, np.concatenate([-a, b]), minlength=len(knots)))[:-1]
-    lead[np.abs(lead) < 1e-14 * len(where)] = 0.0  # a difference of sums that should cancel
+    lead = np.cumsum(np.bincount(where, np.concatenate([-a, b]), minlength=len(knots)))[:-1] / unit
     if len(knots) == 1:  # all in one place: any second knot will do
         return np.array([knots[0], knots[0] + 1]), np.zeros(1)
     return knots, lead
 
 
 def _line(knots: np.ndarray, slopes: np.ndarray, lead: np.ndarray) -> Line:
-    return Line(knots, slopes, float((slopes * lead) @ np.diff(knots)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Line(knots, slopes, _within("x, y", float((slopes * lead) @ np.diff(knots))))
+
+
+def _within(name: str, value: float) -> float:
+    if not np.isfinite(value):
+        raise ValueError(f"{name}: too far apart, the critic's value is beyond the largest number")
+    return value
 
 
 def _between(knots: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the density of u x_i + (1 - u) y_j over random pairs and u, between the knots, [k - 1]."""
-    gaps = np.abs(x[:, None] - y)
-    rates = np.divide(1.0, gaps, out=np.zeros_like(gaps), where=gaps > 0) / gaps.size
-    low, high = (np.searchsorted(knots, f(x[:, None], y)) for f in (np.minimum, np.maximum))
-    starts, ends = (np.bincount(at.ravel(), rates.ravel(), minlength=len(knots)) for at in (low, high))
-    return np.cumsum(starts - ends)[:-1]
+    share = np.bincount(np.searchsorted(knots, y), minlength=len(knots)) / (x.size * y.size)
+    density = np.zeros(len(knots) - 1)
+    with np.errstate(over="ignore"):  # between neighbours closer than 1e-308 it is infinite
+        for u in x:  # add up positive terms alone, from the far end of each side
+            rates = np.divide(share, np.abs(knots - u), out=np.zeros_like(share), where=(knots != u) & (share > 0))
+            left, right = np.where(knots < u, rates, 0.0), np.where(knots > u, rates, 0.0)
+            density += np.cumsum(left)[:-1] * (knots[1:] <= u) + np.cumsum(right[::-1])[::-1][1:] * (knots[:-1] >= u)
+    return density
 
 
 def _switches(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -34,13 +34,13 @@ class Critic(NamedTuple):
         """Return f at the rows of x [n, d], [n].
 
         Raises:
-            ValueError: if x is not a finite [n, d].
+            ValueError: if x is not a finite [n, d], or a shape does not fit.
 
         >>> Critic(np.array([[2.0]]), np.array([-1.0]), np.array([3.0]))([[0.0], [1.0]])
         array([0., 3.])
         """
-        x = _check.points("x", x, self.W.shape[1])
-        return np.maximum(x @ self.W.T + self.b, 0.0) @ self.v
+        W, b, v = checked(self)
+        return np.maximum(_check.points("x", x, W.shape[1]) @ W.T + b, 0.0) @ v
 
 
 class Fit(NamedTuple):
@@ -55,12 +55,12 @@ def random_critic(hidden: int, d: int, rng: np.random.Generator) -> Critic:
     """Return a critic with W and b normal of variance 1 / d, and v of variance 1 / hidden.
 
     Raises:
-        ValueError: if a count is not a whole number of at least 1.
+        ValueError: if a count is not a whole number of at least 1, or rng is no generator.
 
     >>> random_critic(8, 2, np.random.default_rng(0)).W.shape
     (8, 2)
     """
-    h, d = _check.count("hidden", hidden), _check.count("d", d)
+    h, d, rng = _check.count("hidden", hidden), _check.count("d", d), _check.generator("rng", rng)
     return Critic(
         rng.standard_normal((h, d)) / np.sqrt(d),
         rng.standard_normal(h) / np.sqrt(d),
@@ -109,12 +109,13 @@ def input_gradient(critic: Critic, x: ArrayLike) -> np.ndarray:
     On the line or plane where a unit switches f has no gradient; the unit counts as off there.
 
     Raises:
-        ValueError: if x is not a finite [n, d].
+        ValueError: if x is not a finite [n, d], or the critic's shapes do not fit.
 
     >>> input_gradient(Critic(np.array([[2.0]]), np.array([-1.0]), np.array([3.0])), [[0.0], [1.0]])
     array([[0.],
            [6.]])
     """
+    critic = checked(critic)
     x = _check.points("x", x, critic.W.shape[1])
     return (x @ critic.W.T + critic.b > 0) @ (critic.v[:, None] * critic.W)
 
@@ -126,11 +127,12 @@ def value_gradient(critic: Critic, x: ArrayLike, y: ArrayLike) -> Critic:
     is sum_i e_i r_ik, that by b_k is sum_i e_i v_k [r_ik > 0], and that by W_k has x_i in the sum.
 
     Raises:
-        ValueError: if x or y is not a finite [n, d].
+        ValueError: if x or y is not a finite [n, d], or the critic's shapes do not fit.
 
     >>> value_gradient(Critic(np.array([[2.0]]), np.array([-1.0]), np.array([3.0])), [[1.0]], [[0.0]]).v
     array([1.])
     """
+    critic = checked(critic)
     x, y = (_check.points(name, z, critic.W.shape[1]) for name, z in zip("xy", (x, y), strict=True))
     z = np.concatenate([x, y])
     e = np.concatenate([np.full(len(x), 1 / len(x)), np.full(len(y), -1 / len(y))])
@@ -152,11 +154,12 @@ def penalty(critic: Critic, z: ArrayLike, *, one_sided: bool = False) -> tuple[f
         one_sided: leave slopes below one alone.
 
     Raises:
-        ValueError: if z is not a finite [n, d].
+        ValueError: if z is not a finite [n, d], or the critic's shapes do not fit.
 
     >>> penalty(Critic(np.array([[2.0]]), np.array([0.0]), np.array([2.0])), [[1.0]])[0]  # (4 - 1)^2
     9.0
     """
+    critic = checked(critic)
     z = _check.points("z", z, critic.W.shape[1])
     on = (z @ critic.W.T + critic.b > 0).astype(float)
     g = on @ (critic.v[:, None] * critic.W)
@@ -275,7 +278,7 @@ def _ascend(
     """Check the arguments at once, then return RMSProp's iterates."""
     critic = checked(critic)
     x, y = (_check.points(name, z, critic.W.shape[1]) for name, z in zip("xy", (x, y), strict=True))
-    lr, steps = _check.positive("lr", lr), _check.count("steps", steps)
+    lr, steps, rng = _check.positive("lr", lr), _check.count("steps", steps), _check.generator("rng", rng)
     size = None if batch is None else _check.count("batch", batch)
     draw = lambda z: z if size is None else z[rng.integers(len(z), size=size)]  # noqa: E731
 

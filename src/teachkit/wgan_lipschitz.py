@@ -16,7 +16,7 @@ from teachkit import _check
 from teachkit.transport import assignment, cost_matrix, plan, wp_sorted
 from teachkit.wgan_critic import Critic, checked, critic_value
 
-_SAME = 1e-12  # lines closer than this share of their distances are one line
+_SAME = 1e-12  # lines in the plane closer than this share of their distances are one line
 _PAD = 1e-6  # a box is widened by this share, so that it is never flat
 
 
@@ -26,7 +26,7 @@ class Certificate(NamedTuple):
     Attributes:
         value: mean f(x) - mean f(y).
         lipschitz: the critic's Lipschitz constant around the samples, or an upper bound of it.
-        bound: value / lipschitz, never above w1.
+        bound: value / lipschitz, never above w1 but for the rounding of the three numbers.
         w1: the exact distance.
         gap: w1 - bound.
     """
@@ -43,7 +43,8 @@ def certify(critic: Critic, x: ArrayLike, y: ArrayLike) -> Certificate:
 
     W_1 is found by sorting on the line, else by the assignment for samples of one size, else by the programme. The
     critic's constant is the exact one on the box around all samples, which is enough, because plans move mass along
-    segments inside it. From three dimensions on it is the upper bound of ``lipschitz_bound``.
+    segments inside it. In the plane the narrowest cells count here, even those that may be rounding: a proof errs on
+    the safe side. From three dimensions on the constant is the upper bound of ``lipschitz_bound``.
 
     Args:
         critic: a ReLU critic on R^d.
@@ -61,7 +62,8 @@ def certify(critic: Critic, x: ArrayLike, y: ArrayLike) -> Certificate:
     x, y = (_check.points(name, z, critic.W.shape[1]) for name, z in zip("xy", (x, y), strict=True))
     value = critic_value(critic, x, y)
     box = np.minimum(x.min(axis=0), y.min(axis=0)), np.maximum(x.max(axis=0), y.max(axis=0))
-    constant = lipschitz(critic, box) if x.shape[1] <= 2 else lipschitz_bound(critic)
+    plane = x.shape[1] <= 2
+    constant = max(_steepest(critic, box, same) for same in (_SAME, 0.0)) if plane else lipschitz_bound(critic)
     w1 = exact_w1(x, y)
     bound = value / constant if constant > 0 else 0.0
     return Certificate(value, constant, bound, w1, w1 - bound)
@@ -90,7 +92,8 @@ def lipschitz(critic: Critic, box: tuple[ArrayLike, ArrayLike] | None = None) ->
     """Return the exact Lipschitz constant of a critic on the line or in the plane, statement `critic-lipschitz`.
 
     It is the largest gradient over the cells in which no unit switches: at most h + 1 intervals on the line, and the
-    cells between h lines in the plane. Cells narrower than 1e-12 of their distance are taken for rounding.
+    cells between h lines in the plane. In the plane, cells narrower than 1e-12 of their distance are taken for
+    rounding and left out; on the line every cell counts. ``certify`` leaves none out.
 
     Args:
         critic: a ReLU critic on R^d with d at most 2.
@@ -99,22 +102,41 @@ def lipschitz(critic: Critic, box: tuple[ArrayLike, ArrayLike] | None = None) ->
 
     Raises:
         ValueError: if the critic has more than two inputs, a shape does not fit, a number is not finite, or the box
-            is turned over.
+            is turned over, or the constant overflows.
 
     >>> f = Critic(np.array([[1.0], [-1.0]]), np.array([0.0, 1.0]), np.array([2.0, 3.0]))  # slopes -3, -1, 2
     >>> lipschitz(f), lipschitz(f, ([0.5], [2.0]))
     (3.0, 2.0)
     """
-    critic = checked(critic)
+    return _steepest(checked(critic), box, _SAME)
+
+
+def _steepest(critic: Critic, box: tuple[ArrayLike, ArrayLike] | None, same: float) -> float:
+    """Return the largest gradient; lines in the plane within the share `same` of each other are one line."""
     d = critic.W.shape[1]
     if d > 2:
         raise ValueError(f"critic: expected at most 2 inputs, got {d}; lipschitz_bound takes any number")
     low, high = (np.full(d, -np.inf), np.full(d, np.inf)) if box is None else _corners(box, d)
+    scale = _power(critic.v)
+    critic = critic._replace(v=critic.v / scale)
     if d == 1:
         knots, slopes = pieces(critic)
         starts, ends = np.append(-np.inf, knots), np.append(knots, np.inf)
-        return float(np.abs(slopes[(starts < high) & (ends > low)]).max(initial=0.0))
-    return float(max(np.linalg.norm(g, axis=1).max(initial=0.0) for g in _cell_gradients(critic, low, high)))
+        return _product(scale, np.abs(slopes[(starts < high) & (ends > low)]).max(initial=0.0))
+    gradients = np.concatenate(_cell_gradients(critic, low, high, same))
+    return _product(scale, np.hypot(*gradients.T).max(initial=0.0))
+
+
+def _power(v: np.ndarray) -> float:
+    """Return a power of two of the size of v, by which one can divide without rounding."""
+    return math.ldexp(1.0, math.frexp(float(np.abs(v).max()))[1] - 1)
+
+
+def _product(scale: float, size: float) -> float:
+    out = float(scale) * float(size)
+    if not np.isfinite(out):
+        raise ValueError("critic: steeper than the largest number")
+    return out
 
 
 def _corners(box: tuple[ArrayLike, ArrayLike], d: int) -> tuple[np.ndarray, np.ndarray]:
@@ -148,18 +170,18 @@ def pieces(critic: Critic) -> tuple[np.ndarray, np.ndarray]:
     return places, float((v * w)[w < 0].sum()) + np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def _cell_gradients(critic: Critic, low: np.ndarray, high: np.ndarray) -> list[np.ndarray]:
+def _cell_gradients(critic: Critic, low: np.ndarray, high: np.ndarray, same: float) -> list[np.ndarray]:
     """Return gradients that cover every cell between the lines W_k.x + b_k = 0 in a box, a batch for each line.
 
     Every cell has an edge on some line in the box, unless no line meets the box. So walk along each line, stop
     halfway between two crossings, and take the gradient on both sides; lines that coincide switch together.
     """
     W, b, v = critic
-    length = np.linalg.norm(W, axis=1)
+    length = np.hypot(W[:, 0], W[:, 1])
     used = length > 0
     normal, offset = W[used] / length[used, None], b[used] / length[used]
     weighted = (v[:, None] * W)[used]
-    found = [_along(k, normal, offset, weighted, low, high) for k in range(len(normal))]
+    found = [_along(k, normal, offset, weighted, low, high, same) for k in range(len(normal))]
     if any(map(len, found)):
         return found
     middle = low / 2 + high / 2 if np.isfinite(low).all() else np.zeros(2)
@@ -167,15 +189,19 @@ def _cell_gradients(critic: Critic, low: np.ndarray, high: np.ndarray) -> list[n
 
 
 def _along(
-    k: int, normal: np.ndarray, offset: np.ndarray, weighted: np.ndarray, low: np.ndarray, high: np.ndarray
+    k: int, normal: np.ndarray, offset: np.ndarray, weighted: np.ndarray, low: np.ndarray, high: np.ndarray, same: float
 ) -> np.ndarray:
     """Return the gradients on both sides of each piece of line k in the box, [pieces * 2, 2]."""
     foot, way = -offset[k] * normal[k], np.array([-normal[k, 1], normal[k, 0]])
     speed, start = normal @ way, normal @ foot + offset
-    crossing = np.abs(speed) > _SAME
+    lines = np.column_stack([normal, offset])
+    equal = (lines == lines[k]).all(axis=1) | (lines == -lines[k]).all(axis=1)
+    speed[equal] = start[equal] = 0.0  # whatever rounding made of them
+    crossing = np.abs(speed) > same
     scale = np.abs(offset).max() or 1.0
-    together = ~crossing & (np.abs(start) <= _SAME * scale)
-    t = np.sort(-start[crossing] / speed[crossing])
+    together = ~crossing & (np.abs(start) <= same * scale)
+    with np.errstate(over="ignore"):
+        t = np.sort(-start[crossing] / speed[crossing])
     first, last = _stretch(foot, way, low, high)
     if first >= last:
         return np.zeros((0, 2))
@@ -183,7 +209,7 @@ def _along(
         last = np.abs(t).max(initial=scale) + scale
         first = -last
     t = np.concatenate([[first], t[(t > first) & (t < last)], [last]])
-    wide = np.diff(t) > _SAME * np.maximum(scale, np.abs(t[1:]))
+    wide = np.diff(t) > same * np.maximum(scale, np.abs(t[1:]))
     at = foot + (t[:-1] / 2 + t[1:] / 2)[wide, None] * way
     on = ((at @ normal.T + offset) > 0) & ~together
     same_way = normal[together] @ normal[k] > 0
@@ -213,7 +239,8 @@ def lipschitz_bound(critic: Critic) -> float:
     10.0
     """
     critic = checked(critic)
-    return float(np.linalg.norm(critic.v) * spectral_norm(critic.W))
+    scale = _power(critic.v)
+    return _product(scale, np.linalg.norm(critic.v / scale) * spectral_norm(critic.W))
 
 
 def spectral_norm(W: ArrayLike, doublings: int = 50) -> float:
@@ -248,7 +275,7 @@ def spectral_norm(W: ArrayLike, doublings: int = 50) -> float:
 def clipped_slope(clip: float, widths: Sequence[int], d: int) -> float:
     """Return the steepest gradient that weights in [-clip, clip] allow, statement `clipped-slope`.
 
-    It is clip^L sqrt(d) times the product of the hidden widths, for L - 1 hidden layers of ReLU units, and it is
+    It is clip^N sqrt(d) times the product of the hidden widths, for N - 1 hidden layers of ReLU units, and it is
     attained when every weight is clip.
 
     Args:
@@ -263,6 +290,8 @@ def clipped_slope(clip: float, widths: Sequence[int], d: int) -> float:
     (0.0064, 1.8981)
     """
     clip, d = _check.positive("clip", clip), _check.count("d", d)
+    if not isinstance(widths, Sequence):
+        raise ValueError(f"widths: expected a list of whole numbers, got {widths!r}")
     sizes = [_check.count("widths", width) for width in widths]
     if not sizes:
         raise ValueError("widths: expected at least one hidden layer, got none")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from teachkit import _check
 
-_PROBES = 4  # rows whose neighbours are changed, one after the other
+_BLUR = 0.1  # share by which the probe's weights are moved, so that a last layer of zeros hides nothing
 
 
 def critic_loss(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
@@ -137,9 +137,10 @@ def clip_weights(critic: nn.Module, clip: float) -> None:
 def check_samplewise(critic: nn.Module, x: Tensor) -> None:
     """Raise unless the critic's output for a sample depends on that sample alone, statement `samplewise-critic`.
 
-    A copy of the critic, in training mode, sees the batch twice: as it is, and with every other row changed. The
-    output of the row that stayed must stay. So it finds any layer that mixes samples, whatever its name. Random
-    layers get the same seed both times.
+    A copy of the critic, in training mode and with weights moved a little, sees the batch as it is, and for each row
+    with every other row changed. The output of the row that stayed must stay. So it finds layers by what they do to
+    this batch, whatever their name; what begins with larger batches only stays hidden. Random layers get the same
+    seed each time.
 
     Args:
         critic: [n, ...] -> one number for each sample; it is not changed.
@@ -156,16 +157,20 @@ def check_samplewise(critic: nn.Module, x: Tensor) -> None:
     """
     if x.ndim < 2 or len(x) < 2:
         raise ValueError(f"x: expected at least two samples [n, ...], got shape {tuple(x.shape)}")
-    probe = copy.deepcopy(critic).train()
-    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
+    probe, seeded = copy.deepcopy(critic).train(), torch.Generator().manual_seed(0)
+    noise = torch.randn(x.shape, generator=seeded).to(x)
+    for weights in probe.parameters() if isinstance(probe, nn.Module) else ():
+        shift = torch.randn(weights.shape, generator=seeded).to(weights)
+        weights.add_(_BLUR * (weights.abs().mean().clamp(max=1.0) + _BLUR) * shift)
     x = x + 0.1 * noise.flip(0)  # no two rows alike
     others = x + (1 + x.abs().amax()) * noise
-    for row in range(min(_PROBES, len(x))):
+    before, apart = _seeded(probe, x), _seeded(probe, others)
+    rounding = torch.finfo(x.dtype).eps * before.abs()
+    allowed = 1e-4 * (apart - before).abs().max() + 16 * rounding  # the outputs' own changes, not their level
+    for row in range(len(x)):
         changed = others.clone()
         changed[row] = x[row]
-        before, after = (_seeded(probe, batch)[row] for batch in (x, changed))
-        size = max(before.abs().item(), 1e-3)
-        if not abs(before.item() - after.item()) <= 1e-4 * size:
+        if not (_seeded(probe, changed)[row] - before[row]).abs() <= allowed[row]:
             raise ValueError(_mixing(critic))
 
 
@@ -181,7 +186,7 @@ def _mixing(critic: nn.Module) -> str:
 def _seeded(critic: nn.Module, x: Tensor) -> Tensor:
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         torch.manual_seed(0)
-        return _one_each(critic(x), len(x)).double()
+        return _one_each(copy.deepcopy(critic)(x), len(x)).double()  # buffers that a pass moves stay as they are
 
 
 def _one_each(out: Tensor, n: int) -> Tensor:
