@@ -48,7 +48,16 @@ BAD = {
     "x, y: expected points whose distances, to the power 2": lambda: cost_matrix([[1e300], [0.0]], [[0.0]], 2),
     "x, y: expected points whose distances, to the power 3": lambda: cost_matrix([[1e-150], [9.0]], [[0.0]], 3),
     "cost: expected costs for which the potentials": lambda: dual(HALF, [0.3, 0.7], 1.7e308 * (2 * I2 - 1)),
-    "cost: expected costs whose spread": lambda: sinkhorn(HALF, HALF, 1e308 * (2 * I2 - 1), 1.0),
+    "eps: expected a number that cost / eps does not overflow with, got 1.0": lambda: sinkhorn(
+        HALF, HALF, 1e308 * I2, 1.0
+    ),
+    "eps: expected a number that start / eps": lambda: sinkhorn_path(HALF, HALF, C, 1e-5, start=[1e308, 0]),
+    "eps: expected a number that cost / eps does not overflow with, got 1e-310": lambda: sinkhorn(
+        HALF, HALF, C, 1e-310
+    ),
+    "x: expected finite numbers": lambda: w1_sorted([-np.inf, 1.0], [1.0, 2.0]),
+    "S1: expected no eigenvalue below 0, got -0.001": lambda: gaussian_w2([0, 0], np.diag([1, -1e-3]), [0, 0], I2),
+    "S2: expected no eigenvalue below 0": lambda: gaussian_w2([0, 0], I2, [0, 0], [[0, 1e-3], [1e-3, 0]]),
     "d: expected a whole number": lambda: random_directions(2, 1.5, np.random.default_rng(0)),
     "m2: expected a vector of 2 entries": lambda: gaussian_w2([0, 0], I2, [0], I2),
     "S1: expected a symmetric matrix": lambda: gaussian_w2([0, 0], [[1, 1], [0, 1]], [0, 0], I2),
@@ -69,11 +78,10 @@ BAD = {
     "z: expected shape [n, 1]": lambda: witness([[1]], [[2]])([[1, 2]]),
     "eps: expected a finite number above 0, got 0": lambda: sinkhorn(HALF, HALF, C, 0),
     "eps: expected a finite number above 0, got -1": lambda: sinkhorn(HALF, HALF, C, -1),
-    "eps: expected a number that cost / eps does not overflow": lambda: next(sinkhorn_path(HALF, HALF, C, 1e-310)),
     "tol: expected a finite number above 0": lambda: sinkhorn(HALF, HALF, C, 1, tol=0),
     "max_iter: expected a whole number": lambda: sinkhorn(HALF, HALF, C, 1, max_iter=0),
-    "every: expected a whole number": lambda: next(sinkhorn_path(HALF, HALF, C, 1, every=0)),
-    "start: expected a vector of 2": lambda: next(sinkhorn_path(HALF, HALF, C, 1, start=[1.0])),
+    "every: expected a whole number": lambda: sinkhorn_path(HALF, HALF, C, 1, every=0),
+    "start: expected a vector of 2": lambda: sinkhorn_path(HALF, HALF, C, 1, start=[1.0]),
 }
 
 
@@ -136,7 +144,21 @@ def test_singular_covariances(rank, rng):
     big = [basis @ S @ basis.T for S in small]
     zero, origin = np.zeros(4), np.zeros(max(rank, 1))
     inside = gaussian_w2(origin, small[0], origin, small[1])
-    assert gaussian_w2(zero, big[0], zero, big[1]) == pytest.approx(inside, rel=1e-6, abs=1e-7)
+    assert gaussian_w2(zero, big[0], zero, big[1]) == pytest.approx(inside, rel=1e-12, abs=1e-13)
+    assert gaussian_w2(zero, big[0], zero, big[0]) < 1e-13 * max(np.abs(roots).max(), 1)
+
+
+def test_small_variances_keep_their_digits():
+    """Beside a variance of 1 they are no rounding: W_2 of the second coordinates alone is 1e-10."""
+    first, second = np.diag([1.0, 1e-20]), np.diag([1.0, 4e-20])
+    assert gaussian_w2([0, 0], first, [0, 0], second) == pytest.approx(1e-10, rel=1e-12)
+
+
+def test_projections_do_not_depend_on_other_coordinates():
+    x, y = [[1e200, 0], [0, 1e-200]], [[1e200, 0], [0, 3e-200]]
+    assert sliced(x, y, 2, [[0, 1]]) == pytest.approx(2e-200 / np.sqrt(2), rel=1e-12)
+    assert sliced([[1.0, 0]], [[1e300, 0]], 1, [[1, 0]]) == 1e300
+    assert witness([[0.0]], [[1.0]])([[0.3], [1e200]])[0] == pytest.approx(witness([[0.0]], [[1.0]])([[0.3]])[0])
 
 
 def test_degenerate_samples_on_the_line():

@@ -84,12 +84,25 @@ def test_masses_of_twenty_powers_of_ten(rng):
     certified(near, near[[1, 0, 2]], np.arange(9.0).reshape(3, 3) % 4)
 
 
+@pytest.mark.law("kantorovich-duality")
+def test_normal_laws_on_a_grid():
+    """Masses down to 1e-18 of N(0, 1) and N(1, 1) on [-8, 8]: W_1 is 1 but for the tails that are cut off."""
+    grid = np.linspace(-8, 8, 161)
+    a, b = (mass / mass.sum() for mass in (np.exp(-((grid - m) ** 2) / 2) for m in (0, 1)))
+    value = certified(a, b, np.abs(np.subtract.outer(grid, grid)))
+    assert value == pytest.approx(wp_sorted(grid, grid, 1, a, b), rel=1e-14)
+    assert 1e-13 < 1 - value < 1e-10
+
+
 @pytest.mark.law("transport-lp")
 def test_small_masses_with_large_costs_are_neither_dropped_nor_doubled():
     """Only the diagonal is cheap, and 2e-11 of the mass must pay 5e11."""
     a, cost = np.array([1 - 2e-11, 1e-11, 1e-11]), np.full((3, 3), 1e12)
     np.fill_diagonal(cost, [0, 5e11, 5e11])
     assert certified(a, a, cost) == pytest.approx(10, rel=1e-9)
+    assert plan([1e-11, 1 - 1e-11], [1.0], [[1e12], [0.0]])[1] == pytest.approx(10, rel=1e-12)
+    slightly_more = np.array([0.5, 0.5 + 5e-10])  # passes as a sum of 1, and is divided by it
+    certified(slightly_more, a[[0, 1]] / a[:2].sum(), cost[:2, :2])
 
 
 @pytest.mark.law("complementary-slackness")
@@ -109,6 +122,7 @@ def test_points_without_mass_get_potentials_too(rng):
     a, b = np.array([0.0, 0.5, 0.5, 0.0]), np.array([0.25, 0.75, 0.0])
     cost = rng.random((4, 3))
     f, g, value = dual(a, b, cost)
+    assert sorted(f[1:3])[0] == 0  # the median over the masses
     assert slack(f, g, cost).min() >= -1e-15
     assert value == pytest.approx(plan([0.5, 0.5], [0.25, 0.75], cost[1:3, :2])[1], rel=1e-15)
 

@@ -135,6 +135,18 @@ def test_small_eps_gives_the_most_even_of_the_best_plans():
 
 
 @pytest.mark.law("entropic-limit")
+@pytest.mark.parametrize("kind", ["random", "duplicates", "zero weights"])
+def test_potentials_bound_the_least_cost_at_every_step(kind, rng, problem):
+    a, b, cost = problem(12, 9, rng, kind)
+    best = plan(a, b, cost)[1]
+    for eps in (1.0, 0.1, 0.01):
+        for it in itertools.islice(sinkhorn_path(a, b, cost, eps, every=3), 20):
+            assert it.lower <= best + 1e-12
+    *_, last = itertools.islice(sinkhorn_path(a, b, cost, 0.01, every=1000), 10)
+    assert best - 0.05 < last.lower
+
+
+@pytest.mark.law("entropic-limit")
 def test_small_eps_approaches_the_best_plan(rng, problem):
     a, b, cost = problem(6, 5, rng)
     best = plan(a, b, cost)[0]

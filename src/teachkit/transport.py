@@ -105,7 +105,7 @@ def sliced(x: ArrayLike, y: ArrayLike, p: float, directions: ArrayLike) -> float
     x, p = _check.points("x", x), _power(p)
     y = _check.points("y", y, x.shape[1])
     v = _unit(_check.points("directions", directions, x.shape[1]))
-    scale = power_of_two(max(np.abs(x).max(), np.abs(y).max()))
+    scale = 2.0**60 if max(np.abs(x).max(), np.abs(y).max()) > 1e290 else 1.0  # so that no projection overflows
     x, y = x.T / scale, y.T / scale
     rows = max(1, _BLOCK // max(x.shape[1], y.shape[1]))
     parts = [_row_powers(v[i : i + rows] @ x, v[i : i + rows] @ y, p) for i in range(0, len(v), rows)]
@@ -129,7 +129,7 @@ def gaussian_w2(m1: ArrayLike, S1: ArrayLike, m2: ArrayLike, S2: ArrayLike) -> f
     """Return W_2 between N(m1, S1) and N(m2, S2); singular covariances are allowed.
 
     Statement `gaussian-w2`: W_2^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2). The trace is computed as
-    |A - B U|^2 with A = S1^1/2, B = S2^1/2 and the best orthogonal U, so nothing cancels when the laws are close.
+    |A - B U|^2 with S1 = A A^T, S2 = B B^T and the best orthogonal U, so nothing cancels when the laws are close.
 
     Args:
         m1: [d].
@@ -156,12 +156,18 @@ def gaussian_w2(m1: ArrayLike, S1: ArrayLike, m2: ArrayLike, S2: ArrayLike) -> f
 
 
 def _root(name: str, S: ArrayLike, d: int) -> np.ndarray:
-    """Return the symmetric square root of a covariance."""
+    """Return a matrix A with S = A A^T, from the correlations, so that small variances keep their digits."""
     S = _check.matrix(name, S, rows=d, symmetric=True)
-    values, vectors = np.linalg.eigh(S)
+    scale = power_of_two(float(np.sqrt(np.abs(S).max())))
+    S = S / scale / scale
+    values = np.linalg.eigvalsh(S)
     if values[0] < -1e-10 * max(abs(values[-1]), abs(values[0])):
-        raise ValueError(f"{name}: expected no eigenvalue below 0, got {values[0]:.3g}")
-    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+        raise ValueError(f"{name}: expected no eigenvalue below 0, got {values[0] * scale * scale:.3g}")
+    deviations = np.sqrt(np.maximum(np.diag(S), 0.0))
+    unit = np.where(deviations > 0, deviations, 1.0)
+    values, vectors = np.linalg.eigh(S / unit[:, None] / unit)
+    values[values < 8 * d * np.finfo(float).eps] = 0.0  # rounding, which the root would raise to 1e-8
+    return scale * deviations[:, None] * vectors * np.sqrt(values)
 
 
 def _power(p: float) -> float:

@@ -147,7 +147,7 @@ def slack(f: ArrayLike, g: ArrayLike, cost: ArrayLike) -> np.ndarray:
            [1.5]])
     """
     cost = _check.shaped("cost", cost, (None, None))
-    f, g = (_check.vector(name, w, (n,)) for name, w, n in zip("fg", (f, g), cost.shape, strict=True))
+    f, g = _check.vector("f", f, (cost.shape[0],)), _check.vector("g", g, (cost.shape[1],))
     return cost - f[:, None] - g
 
 
@@ -177,8 +177,9 @@ def witness(
     """
     cost = cost_matrix(x, y)
     y = _check.points("y", y)
-    weights = zip("ab", (a, b), cost.shape, strict=True)
-    a, b = (np.full(n, 1 / n) if w is None else _check.probabilities(name, w, n) for name, w, n in weights)
+    n, m = cost.shape
+    a = np.full(n, 1 / n) if a is None else _check.probabilities("a", a, n)
+    b = np.full(m, 1 / m) if b is None else _check.probabilities("b", b, m)
     g = dual(a, b, cost)[1]
 
     def f(z: ArrayLike) -> np.ndarray:

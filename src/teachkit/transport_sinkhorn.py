@@ -28,6 +28,7 @@ class Entropic(NamedTuple):
         f: potential of the sources, [n].
         g: potential of the targets, [m].
         residual: sum over i of |row sum i - a_i|, the mass that is not where it should be.
+        lower: a lower bound for the cost of every plan, from g and the largest f that `kantorovich-duality` allows.
         iterations: how many updates of both potentials led here.
     """
 
@@ -36,6 +37,7 @@ class Entropic(NamedTuple):
     f: np.ndarray
     g: np.ndarray
     residual: float
+    lower: float
     iterations: int
 
 
@@ -72,8 +74,7 @@ def sinkhorn(
         P [n, m] and its cost.
 
     Raises:
-        ValueError: as ``plan``, or if eps, tol or max_iter is not as above, or cost / eps or the spread of the costs
-            overflows.
+        ValueError: as ``plan``, or if eps, tol or max_iter is not as above, or cost / eps overflows.
         NotConvergedError: if the tolerance is not met; it tells the residual and holds the last iterate.
 
     >>> P, value = sinkhorn([0.5, 0.5], [0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], 0.5)
@@ -115,36 +116,46 @@ def sinkhorn_path(
     [0.1809, 0.0654, 0.0205]
     """
     a, b, cost = masses_and_cost(a, b, cost)
-    a, b = a / a.sum(), b / b.sum()
     eps, every = _check.positive("eps", eps), _check.count("every", every)
-    G = np.zeros(b.size) if start is None else _check.vector("start", start, (b.size,)) / eps
-    with np.errstate(over="ignore"):
-        M = cost / eps
-    if not np.isfinite(M).all():
-        raise ValueError(f"eps: expected a number that cost / eps does not overflow with, got {eps}")
+    g = np.zeros(b.size) if start is None else _check.vector("start", start, (b.size,))
+    M, G = _in_units("cost", cost, eps), _in_units("start", g, eps)
+    return _path(a / a.sum(), b / b.sum(), cost, M, G, eps, every)
+
+
+def _path(
+    a: np.ndarray, b: np.ndarray, cost: np.ndarray, M: np.ndarray, G: np.ndarray, eps: float, every: int
+) -> Iterator[Entropic]:
+    """Yield the iterates from G on; M and G are the costs and the g in units of eps."""
     done = 0
     while True:
-        end = done + every
-        while done < end:
+        done += every
+        left = every
+        while left:
             F, G = _logarithmic(a, b, M, G)
-            F, G, more = _products(a, b, M, F, G, end - done - 1)
-            done += 1 + more
+            F, G, more = _products(a, b, M, F, G, left - 1)
+            left -= 1 + more
         P = a[:, None] * b * np.exp(F[:, None] + G - M)
         residual = float(np.abs(P.sum(axis=1) - a).sum())
-        yield Entropic(P, total_cost(P, cost), eps * F, eps * G, residual, done)
+        lower = eps * float(a @ (M - G).min(axis=1) + b @ G)
+        yield Entropic(P, total_cost(P, cost), eps * F, eps * G, residual, lower, done)
+
+
+def _in_units(name: str, x: np.ndarray, eps: float) -> np.ndarray:
+    """Return x / eps, or raise ``ValueError`` if sums of such numbers might overflow."""
+    with np.errstate(over="ignore"):
+        x = x / eps
+    if not np.abs(x).max() < 1e300:
+        raise ValueError(f"eps: expected a number that {name} / eps does not overflow with, got {eps}")
+    return x
 
 
 def _warm_start(a: ArrayLike, b: ArrayLike, cost: ArrayLike, eps: float) -> np.ndarray:
-    """Return the g that the iteration reaches while eps falls by halves from the spread of the costs."""
+    """Return the g that the iteration reaches while eps falls by halves from about half the spread of the costs."""
     a, b, cost = masses_and_cost(a, b, cost)
-    eps = _check.positive("eps", eps)
-    with np.errstate(over="ignore"):
-        g, larger = np.zeros(b.size), np.ptp(cost)
-    if np.isinf(larger):
-        raise ValueError("cost: expected costs whose spread does not overflow")
-    while larger > 2 * eps:
-        g = next(sinkhorn_path(a, b, cost, larger, start=g)).g
-        larger /= 2
+    M = _in_units("cost", cost, _check.positive("eps", eps))
+    g = np.zeros(b.size)
+    for k in range(int(np.log2(max(np.ptp(M / 2), 1.0))), 0, -1):
+        g = next(sinkhorn_path(a, b, cost, eps * 2.0**k, start=g)).g
     return g
 
 

@@ -77,8 +77,8 @@ def draw_transport(p: str, u: float, v: float) -> Figure:
     s, value = assignment(cost)
     for i, j in enumerate(s):
         left.plot(*np.stack([X[i], y[j]], 1), color=plots.COLORS["pale"])
-    for points, color, marker in ((X, "blue", "o"), (y, "orange", "s")):
-        left.scatter(*points.T, color=plots.COLORS[color], marker=marker, zorder=2)
+    for points, color, inside in ((X, "blue", plots.COLORS["blue"]), (y, "orange", "white")):
+        left.scatter(*points.T, facecolor=inside, edgecolor=plots.COLORS[color], linewidth=2, zorder=2)
         for k, point in enumerate(points):
             left.annotate(str(k + 1), point, (4, 4), textcoords="offset points")
     left.set(xlim=(-VIEW, VIEW), ylim=(-VIEW, VIEW), aspect="equal", title=f"mean cost {value:.4f}")
