@@ -142,13 +142,39 @@ def test_alternating_steps_from_two_on_leave():
     assert r[-1] > 1e5
 
 
+@pytest.mark.law("alternating-orbit")
+def test_only_an_exceptional_start_stays_from_two_on(rng):
+    """At h = 2 from the line x = y, beyond from that of the eigenvector with the smaller eigenvalue."""
+    for step in (2.0, 2.1, 3.0):
+        for start in rng.standard_normal((20, 2)):
+            path = np.array(list(bilinear_dynamics("alternating", *start, step, 2000 if step == 2 else 100)))
+            assert np.linalg.norm(path[-1]) > 20 * np.linalg.norm(start)
+    path = np.array(list(bilinear_dynamics("alternating", 1.0, 1.0, 2.0, 100)))
+    np.testing.assert_array_equal(np.abs(path), 1)
+    values, vectors = np.linalg.eig(step_matrix("alternating", 2.5))
+    small = np.abs(values).argmin()
+    path = np.array(list(bilinear_dynamics("alternating", *vectors[:, small], 2.5, 10)))
+    np.testing.assert_allclose(np.linalg.norm(path, axis=1), np.abs(values[small]) ** np.arange(11), rtol=1e-3)
+
+
 @pytest.mark.law("extragradient-rate")
 @pytest.mark.parametrize("step", [0.1, 0.5, np.sqrt(0.5), 0.99, 1.0, 1.2])
 def test_extragradient_factor(step):
     r = radii("extragradient", step)
     np.testing.assert_allclose(r[1:] / r[:-1], np.sqrt(1 - step**2 + step**4), rtol=1e-13)
     assert (r[-1] < r[0] * (1 - 1e-9)) == (step < 1)
-    assert np.sqrt(1 - step**2 + step**4) >= np.sqrt(0.75) - 1e-15
+
+
+@pytest.mark.law("extragradient-rate")
+def test_best_step_of_extragradient():
+    steps = np.linspace(0.01, 1.5, 150)
+    factors = np.array([spectral_radius("extragradient", h) for h in steps])
+    best = spectral_radius("extragradient", np.sqrt(0.5))
+    assert best == pytest.approx(np.sqrt(0.75), rel=1e-14)
+    assert (factors > best).all()
+    assert abs(steps[factors.argmin()] - np.sqrt(0.5)) < 0.01
+    lengths = radii("extragradient", np.sqrt(0.5), 6) / radii("extragradient", np.sqrt(0.5), 0)
+    assert lengths[4] > 0.5 > lengths[5]
 
 
 @pytest.mark.law("consensus-rate")
@@ -165,6 +191,22 @@ def test_regulariser_turns_the_spiral_inwards(step, regulariser):
     r = radii("simultaneous", step, regulariser=regulariser)
     np.testing.assert_allclose(r[1:] / r[:-1], np.hypot(1 - step * regulariser, step), rtol=1e-13)
     assert (r[-1] < r[0]) == (step < 2 * regulariser / (1 + regulariser**2))
+
+
+@pytest.mark.law("regularised-rate")
+def test_alternating_radius_under_its_condition_and_beyond(rng):
+    inside = 0
+    for h, r in rng.uniform(0.02, [1.6, 1.5], (300, 2)):
+        radius = spectral_radius("alternating", h, regulariser=r)
+        assert radius == pytest.approx(np.abs(np.linalg.eigvals(step_matrix("alternating", h, regulariser=r))).max())
+        if h * h <= 4 * (1 - h * r):
+            inside += 1
+            assert radius == pytest.approx(1 - h * r, rel=1e-14)
+            assert 0 <= radius < 1
+        else:
+            assert radius > abs(1 - h * r) + 1e-9
+    assert 50 < inside < 250
+    assert spectral_radius("alternating", 1.9, regulariser=0.5) == pytest.approx(3.50929, abs=1e-5)
 
 
 @pytest.mark.law("regularised-rate")
@@ -197,6 +239,10 @@ def test_numbers_that_overflow_are_an_error():
         (lambda: max_min([[np.nan]]), "payoff: expected finite numbers"),
         (lambda: orbit_form([1.0], [1.0, 2.0], 0.1), r"y: expected shape \(1,\), got \(2,\)"),
         (lambda: orbit_form([1.0], [1.0], 0.0), "step: expected"),
+        (lambda: orbit_form(1e200, 1e200, 1.0), "x: the form overflows"),
+        (lambda: spectral_radius("extragradient", 1e200), "step: the matrix of the step overflows"),
+        (lambda: spectral_radius("alternating", 1e200), "step: the matrix of the step overflows"),
+        (lambda: step_matrix("consensus", 1e200, weight=1e200), "step: the matrix of the step overflows"),
         (lambda: orbit_form([np.nan], [1.0], 0.1), "x: expected finite numbers"),
     ],
 )

@@ -63,6 +63,67 @@ def test_value_of_the_game(game):
     assert out.value == pytest.approx(2 * out.jsd - LOG_4, abs=1e-12)
 
 
+@pytest.mark.law("value-is-jsd")
+@pytest.mark.parametrize("ratio", [1e-1, 1e-2, 1e-4, 1e-10, 1e-40])
+@pytest.mark.parametrize("m", [0.0, 1.5])
+def test_value_with_a_narrow_law(ratio, m):
+    """In the narrow law's units SciPy's quadrature has no spike to miss: JS = log 2 - overlap terms."""
+
+    def lost(z):
+        """Return the integrand p log(1 + q/p) + q log(1 + p/q) by z."""
+        a = z * z / 2 - (m + ratio * z) ** 2 / 2 + np.log(ratio)
+        return stats.norm.pdf(z) * (np.logaddexp(0, a) + np.exp(a) * np.logaddexp(0, -a))
+
+    expected = -sum(integrate.quad(lost, *ends, epsabs=0, limit=300)[0] for ends in ((-14, -4), (-4, 4), (4, 14)))
+    narrow = gaussian_game(0.0, 1.0, m, ratio)
+    assert narrow.value == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    wide = gaussian_game(m, ratio, 0.0, 1.0)
+    assert wide.value == pytest.approx(narrow.value, rel=1e-9, abs=1e-12)
+    assert narrow.jsd == pytest.approx((narrow.value + LOG_4) / 2, rel=1e-15)
+
+
+@pytest.mark.law("value-is-jsd")
+@pytest.mark.parametrize(("shift", "scale"), [(1e8, 1.0), (-3e9, 1.0), (0.0, 1e-100), (0.0, 1e100), (1e160, 1e150)])
+@pytest.mark.parametrize("game", GAMES[:4])
+def test_game_moves_and_scales_with_both_laws(game, shift, scale):
+    mu, sigma, m, s = game
+    here, there = gaussian_game(*game), gaussian_game(mu * scale + shift, sigma * scale, m * scale + shift, s * scale)
+    rel = 4e-16 * (1 + abs(shift) / scale) / sigma + 1e-12  # what rounding the means costs
+    assert there.value == pytest.approx(here.value, abs=10 * rel)
+    assert there.jsd == pytest.approx(here.jsd, abs=10 * rel)
+    np.testing.assert_allclose(there.minimax * scale, here.minimax, atol=20 * rel)
+    np.testing.assert_allclose(there.non_saturating * scale, here.non_saturating, rtol=20 * rel, atol=20 * rel)
+
+
+@pytest.mark.law("gan-optimum")
+def test_value_is_never_below_that_of_equal_laws(rng):
+    for mu, sigma in ((0.0, 1.0), (1e9, 3.0), (-2.0, 1e-120)):
+        out = gaussian_game(mu, sigma, mu, sigma)
+        assert out.value == pytest.approx(-LOG_4, abs=1e-14)
+        assert 0 <= out.jsd < 1e-14
+        for m, s in zip(mu + sigma * rng.standard_normal(10), sigma * np.exp(rng.standard_normal(10)), strict=True):
+            assert gaussian_game(mu, sigma, m, s).value > -LOG_4
+
+
+@pytest.mark.law("generator-gradients")
+@pytest.mark.parametrize("s", [1e-2, 1e-5])
+def test_gradient_of_a_narrow_generator(s):
+    """E log(1 - D*) by SciPy with the discriminator held fixed, as a function of m and s."""
+    m0 = 0.7
+    log_p = lambda x: -x * x / 2  # noqa: E731
+
+    def loss(m, deviation):
+        def integrand(z):
+            x = m + deviation * z
+            a = log_p(x) + ((x - m0) / s) ** 2 / 2 + np.log(s)
+            return -stats.norm.pdf(z) * np.logaddexp(0, a)
+
+        return integrate.quad(integrand, -9, 9, points=[-4, 0, 4], epsabs=1e-14, epsrel=1e-12, limit=300)[0]
+
+    expected = central(lambda u, v: loss(m0 + s * u, s * v), np.array([0.0, 1.0])) / s
+    np.testing.assert_allclose(gaussian_game(0.0, 1.0, m0, s).minimax, expected, rtol=1e-5, atol=1e-6 / np.sqrt(s))
+
+
 @pytest.mark.law("generator-gradients")
 @pytest.mark.parametrize("game", GAMES)
 def test_minimax_gradient_is_that_of_twice_the_divergence(game):
@@ -114,7 +175,7 @@ def test_both_gradients_vanish_at_the_data_and_only_their_sum_is_kl():
 
 
 @pytest.mark.law("vanishing-gradient")
-@pytest.mark.parametrize("m", [0.1, 1.0, 2.0, 4.0, 8.0, 12.0, 16.0])
+@pytest.mark.parametrize("m", [0.1, 1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 24.0, 30.0, 40.0])
 def test_gradient_between_its_bounds(m):
     """And against SciPy's quadrature of the overlap p q / (p + q)."""
     small, large = shift_gradients(m)
@@ -125,8 +186,24 @@ def test_gradient_between_its_bounds(m):
         p, q = stats.norm.pdf(x), stats.norm.pdf(x, m)
         return p * q / (p + q) if p + q else 0.0
 
-    expected, _ = integrate.quad(overlap, -10, 10 + m, points=[m / 2], epsabs=0, epsrel=1e-10, limit=300)
+    ends = (m / 2 - min(10, 80 / m), m / 2 + min(10 + m / 2, 80 / m))
+    expected, _ = integrate.quad(overlap, *ends, points=[m / 2], epsabs=0, epsrel=1e-10, limit=300)
     assert small == pytest.approx(m * expected, rel=1e-8)
+
+
+@pytest.mark.law("vanishing-gradient")
+def test_constant_of_the_decay():
+    scaled = [shift_gradients(m)[0] * np.exp(m * m / 8) for m in (10.0, 20.0, 40.0, 70.0)]
+    assert np.all(np.diff(scaled) > 0)
+    assert scaled[-1] == pytest.approx(np.sqrt(np.pi / 2), rel=3e-3)
+
+
+def test_gradient_by_shift_at_the_ends_of_the_numbers():
+    assert shift_gradients(0.0) == (0, 0)
+    assert shift_gradients(1e-300) == pytest.approx((5e-301, 5e-301), rel=1e-14)
+    assert shift_gradients(-24.0) == tuple(-g for g in shift_gradients(24.0))
+    assert shift_gradients(1e160) == (0, 1e160)
+    assert shift_gradients(1e308) == (0, 1e308)
 
 
 @pytest.mark.law("vanishing-gradient")
@@ -144,6 +221,10 @@ def test_gradient_by_shift_is_that_of_the_game():
         (lambda: gaussian_logit(np.nan, 1, 0, 1), "mu: expected a finite number"),
         (lambda: gaussian_logit(0, 1, "a", 1), "m: expected a finite number"),
         (lambda: gaussian_logit(0, 1, 0, 1e-200), "s: the logit's coefficients overflow"),
+        (lambda: gaussian_logit(0, 1, 1e160, 1), "m: the logit's coefficients overflow"),
+        (lambda: gaussian_logit(1e160, 1, 0, 1), "mu: the logit's coefficients overflow"),
+        (lambda: gaussian_game(0, 1, 1e160, 1), "m: the logit's coefficients overflow"),
+        (lambda: gaussian_game(0, 1, 0, 1e-200), "s: the logit's coefficients overflow"),
         (lambda: gaussian_game(0, 1, np.inf, 1), "m: expected a finite number"),
         (lambda: gaussian_game(0, 1, 0, 0), "s: expected a finite number above 0"),
         (lambda: shift_gradients(np.inf), "m: expected a finite number"),

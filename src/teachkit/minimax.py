@@ -190,7 +190,7 @@ def jsd_from_samples(
         y: samples of q, [m, d], at least 2.
 
     Raises:
-        ValueError: if the shapes do not fit, or both densities are 0 at a sample.
+        ValueError: if the shapes do not fit, or a sample lies where the density of its own law is 0.
 
     >>> from teachkit.data import Gaussian
     >>> rng, p, q = np.random.default_rng(0), Gaussian([0], [[1]]), Gaussian([1], [[1]])
@@ -200,7 +200,7 @@ def jsd_from_samples(
     """
     x = _check.points("x", x)
     y = _check.points("y", y, x.shape[1])
-    return _bound(*(_log_ratio(name, log_p, log_q, z) for name, z in (("x", x), ("y", y))))
+    return _bound(_log_ratio("x", log_p, log_q, x), -_log_ratio("y", log_q, log_p, y, ("log_q", "log_p")))
 
 
 def jsd_bound(real: ArrayLike, fake: ArrayLike) -> Estimate:
@@ -231,12 +231,14 @@ def _bound(real: np.ndarray, fake: np.ndarray) -> Estimate:
     return Estimate(float(total / 2), float(np.sqrt(variance) / 2))
 
 
-def _log_ratio(name: str, log_p: Callable, log_q: Callable, z: np.ndarray) -> np.ndarray:
-    a, b = _check.returned("log_p", log_p(z), (len(z),)), _check.returned("log_q", log_q(z), (len(z),))
+def _log_ratio(
+    name: str, own: Callable, other: Callable, z: np.ndarray, names: tuple[str, str] = ("log_p", "log_q")
+) -> np.ndarray:
+    a, b = (_check.returned(n, f(z), (len(z),)) for n, f in zip(names, (own, other), strict=True))
     with np.errstate(invalid="ignore"):
         out = a - b
-    if np.isnan(out).any():
-        raise ValueError(f"{name}: expected samples where p or q has a density above 0")
+    if (np.isnan(out) | (out == -np.inf)).any():
+        raise ValueError(f"{name}: expected samples where {names[0][-1]} has a density above 0")
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from teachkit import _check
 
+_HUGE = 1e307  # of a matrix below it, length and eigenvalues do not overflow
 METHODS = ("simultaneous", "alternating", "extragradient", "consensus")
 
 
@@ -92,22 +94,35 @@ def bilinear_dynamics(
 def step_matrix(method: str, step: float, *, regulariser: float = 0.0, weight: float = 1.0) -> np.ndarray:
     """Return the matrix [2, 2] that takes (x, y) to the next point; arguments as ``bilinear_dynamics``.
 
+    Raises:
+        ValueError: as ``bilinear_dynamics``, or if an entry overflows.
+
     >>> step_matrix("simultaneous", 0.5)
     array([[ 1. , -0.5],
            [ 0.5,  1. ]])
     """
     h, r, c = _numbers(method, step, regulariser, weight)
-    v, one = np.array([[r, 1.0], [-1.0, r]]), np.eye(2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        out = _matrix(method, h, np.array([[r, 1.0], [-1.0, r]]), c)
+    if not (np.abs(out) < _HUGE).all():
+        raise ValueError(f"step: the matrix of the step overflows for {h:g}")
+    return out
+
+
+def _matrix(method: str, h: float, v: np.ndarray, c: float) -> np.ndarray:
+    one = np.eye(2)
     if method == "alternating":
-        first, second = np.array([[1 - h * r, -h], [0.0, 1.0]]), np.array([[1.0, 0.0], [h, 1 - h * r]])
-        return second @ first
+        down, up = np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
+        return (one - h * up * v[1]) @ (one - h * down * v[0])
     if method == "extragradient":
         return one - h * v @ (one - h * v)
     return one - h * v - (h * c * v.T @ v if method == "consensus" else 0.0)
 
 
 def spectral_radius(method: str, step: float, *, regulariser: float = 0.0, weight: float = 1.0) -> float:
-    """Return the factor by which the distance to (0, 0) changes in the long run, in closed form.
+    """Return the largest modulus of an eigenvalue of ``step_matrix``, in closed form.
+
+    It is the factor by which the distance to (0, 0) changes per step in the long run.
 
     With h, r, c as in ``bilinear_dynamics`` and z = r - i: |1 - h z| for simultaneous, |1 - h z + h^2 z^2| for
     extragradient, |1 - h z - h c |z|^2| for consensus steps, which multiply x + i y by the number in the bars, so
@@ -115,26 +130,27 @@ def spectral_radius(method: str, step: float, *, regulariser: float = 0.0, weigh
     is t^2 - (2(1 - h r) - h^2) t + (1 - h r)^2.
 
     Raises:
-        ValueError: as ``bilinear_dynamics``.
+        ValueError: as ``step_matrix``.
 
     >>> round(spectral_radius("simultaneous", 0.5), 6), spectral_radius("alternating", 0.5)  # sqrt(1.25), 1
     (1.118034, 1.0)
     """
-    h, r, c = _numbers(method, step, regulariser, weight)
+    step_matrix(method, step, regulariser=regulariser, weight=weight)
+    h, r, c = float(step), float(regulariser), float(weight)
     z = complex(r, -1.0)
     if method == "alternating":
-        half, root = 1 - h * r - h * h / 2, abs(1 - h * r)
-        return root if abs(half) <= root else abs(half) + float(np.sqrt((abs(half) - root) * (abs(half) + root)))
+        half, root = abs(1 - h * r - h * h / 2), abs(1 - h * r)
+        return root if half <= root else half + math.sqrt(half - root) * math.sqrt(half + root)
     if method == "extragradient":
-        return abs(1 - h * z + (h * z) ** 2)
-    return abs(1 - h * z - (h * c * abs(z) ** 2 if method == "consensus" else 0.0))
+        return abs(1 - h * z + h * z * (h * z))
+    return abs(1 - h * z - (h * c * (r * r + 1) if method == "consensus" else 0.0))
 
 
 def orbit_form(x: ArrayLike, y: ArrayLike, step: float) -> np.ndarray:
     """Return x^2 + y^2 - h x y, which alternating steps of size h leave unchanged, statement `alternating-orbit`.
 
     Raises:
-        ValueError: if a number is not finite, the step not above 0, or the shapes do not fit.
+        ValueError: if a number is not finite, the step not above 0, the shapes do not fit, or the form overflows.
 
     >>> orbit_form([1, 1, 0, -1], [0, 1, 1, 0], 1.0)  # the path in the example of ``bilinear_dynamics``
     array([1., 1., 1., 1.])
@@ -142,7 +158,11 @@ def orbit_form(x: ArrayLike, y: ArrayLike, step: float) -> np.ndarray:
     x, y, h = _check.array("x", x), _check.array("y", y), _check.positive("step", step)
     if x.shape != y.shape:
         raise ValueError(f"y: expected shape {x.shape}, got {y.shape}")
-    return x * x + y * y - h * x * y
+    with np.errstate(over="ignore", invalid="ignore"):
+        out = x * x + y * y - h * x * y
+    if not np.isfinite(out).all():
+        raise ValueError("x: the form overflows")
+    return out
 
 
 def _powers(A: np.ndarray, w: np.ndarray, steps: int) -> Iterator[tuple[float, float]]:
