@@ -8,6 +8,7 @@ import numpy as np
 
 from teachkit.change_of_variables import pushforward_log_prob
 from teachkit.data import Gaussian
+from teachkit.ode import euler, rk4
 from teachkit.ode_density import continuous_flow
 
 density = NormalDist().pdf
@@ -33,7 +34,7 @@ def _total(x, law, log=math.log):
     return sum(log(law.pdf(t)) for t in x)
 
 
-def _log_likelihoods(x):
+def _log_likelihoods(x, theirs):
     m, v, u, n = fmean(x), pvariance(x), variance(x), 4
     s, law = math.sqrt(v), NormalDist(m, math.sqrt(v))
     best = _total(x, law)
@@ -47,6 +48,9 @@ def _log_likelihoods(x):
         (best + n * math.log(s), "do not integrate to 1"),
         (-n * math.log(s * math.sqrt(2 * math.pi)), "exponents are missing"),
         (-n * math.log(2 * math.pi * s) - n / 2, "sqrt(2*pi), and not"),
+        (best / math.log(2), "log_likelihood: This is in bits"),
+        (_total(x, NormalDist(m, v)), "the variance where sigma stands"),
+        (_total(x, theirs), "log-likelihood at the colleague's law"),
         (-n * (math.log(2 * math.pi * u) / 2 + 0.5), "the unbiased variance in the formula"),
     ]
     return [("log_likelihood", answer, piece) for answer, piece in pairs]
@@ -60,6 +64,7 @@ def _gaps(x, theirs, gap):
     pairs = [
         (gap / n, "gap: This is the gap for one number"),
         (best - gap, "gap: This is their log-likelihood itself"),
+        (gap - best, "gap: This is their log-likelihood without"),
         (back, "gap: This is four times the divergence in the other"),
         (back / n, "other direction, and for one number"),
         (best - _total(x, NormalDist(theirs.mean, math.sqrt(their_s))), "You take sigma for a variance"),
@@ -78,7 +83,7 @@ def four_numbers(data):
     best = _total(x, NormalDist(fmean(x), math.sqrt(v)))
     gap = best - _total(x, theirs)
     good = {"mean": fmean(x), "variance": v, "unbiased": variance(x), "log_likelihood": best, "gap": gap}
-    changes = [_small_steps(x), _log_likelihoods(x), _gaps(x, theirs, gap)]
+    changes = [_small_steps(x), _log_likelihoods(x, theirs), _gaps(x, theirs, gap)]
     # The first twelve are tried for many students: some of each.
     mixed = [change for group in zip_longest(*changes) for change in group if change]
     wrong = [({**good, step: answer}, piece) for step, answer, piece in mixed]
@@ -116,6 +121,7 @@ def exponential_divergence(data):
         ("log(b/a) + (1/a)*(1/b - 1/a)", "1/a for the mean"),
         ("log(b/a) + (a/b)**2/2 - 0.5", "two normal laws"),
         ("a/b + b/a - 2", "in both directions"),
+        ("log2(b/a) + a/b - 1", "log2 counts in bits"),
         ("log2(b/a) + (a/b - 1)/log(2)", "This is in bits"),
     ]
     right = ["log(b/a) + a/b - 1", "log(b) - log(a) + (a - b)/b", "-ln(a/b) - (1 - a*b**-1)", "a/b-1-log(a/b)"]
@@ -140,6 +146,9 @@ def three_euler_steps(data):
     def f(t, y):
         return a * t - y
 
+    implicit = start
+    for k in (1, 2, 3):
+        implicit = (implicit + h * a * (1 + k * h)) / (1 + h)
     exact = a * 3 * h + start * math.exp(-3 * h)
     wrong = [
         (start + 3 * h * f(1, start), "one long step"),
@@ -148,13 +157,13 @@ def three_euler_steps(data):
         (walk(lambda t, y: f(1, y)), "stays at 1, or is missing"),
         (walk(lambda t, y: f(t, start)), "The slopes use y0"),
         (again(again(again(start, 1), 1 + h), 1 + 2 * h), "sets out from y0 again"),
-        (walk(f, 2), "These are two steps"),
         (walk(f, 4), "These are four steps"),
         (walk(f, 1), "This is one step"),
         (exact, "the solution or close to it"),
         (walk(lambda t, y: -f(t, y)), "against the slope"),
         (walk(lambda t, y: a * t + y), "you add y"),
         (walk(middle), "as Heun's method"),
+        (implicit, "solve for the new y"),
         (f(1 + 2 * h, walk(f, 2)), "not where it leads"),
         (walk(lambda t, y: (a * t - y) / h), "The slope is added whole"),
     ]
@@ -173,6 +182,11 @@ def table_of_errors(data):
     return wrong, ["c", "C", "(c)", "c)"]
 
 
+def _solved(data, x, steps, solver):
+    flow = continuous_flow(lambda t, x: -np.sin(x), 0, data["T"], steps, solver=solver)
+    return np.exp(pushforward_log_prob(Gaussian([data["m"]], [[1.0]]).log_prob, flow.inverse, x[:, None]))
+
+
 def carried_density(data):
     m, T = data["m"], data["T"]
 
@@ -187,8 +201,7 @@ def carried_density(data):
     wrong = [
         ((x, phi(start)), "carried along unchanged"),
         ((x, phi(start) / slope), "The sign of the trace"),
-        ((x, phi(x)), "This is the density at time 0"),
-        ((x, phi(x) * slope), "The factor is right"),
+        *[((x, phi(x)), "This is the density at time 0"), ((x, phi(x) * slope), "The factor is right")],
         ((x[1:-1], (phi(end) * np.sin(end) / np.where(x == 0, 1, np.sin(x)) + (x == 0) * phi(0) * np.exp(-T))[1:-1]),
          "running forward in time"),
         ((x, phi(start) * np.exp(T * np.cos(x))), "That is its end"),
@@ -196,18 +209,24 @@ def carried_density(data):
         ((x, phi(x) * np.exp(T * np.cos(x))), "You stay at x"),
         ((x, phi(start) * np.exp(start - x)), "You integrate the field itself"),
         ((x, phi(x * np.exp(T)) * np.exp(T)), "You take x for sin x"),
-        ((x, np.exp(-((start - m) ** 2) / 2) * slope), "constant of the normal"),
+        ((x, phi(start) * slope * np.sqrt(2 * np.pi)), "constant of the normal"),
+        ((x, phi(start + m) * slope), "has the mean 0"),
+        ((x, phi(x) / slope), "is turned. And the density"),
+        ((x, phi(end)), "And the heights change"),
+        *(((x, _solved(data, x, n, euler)), "solver is too rough") for n in (20, 200)),
         ((x, np.log(p)), "log-density"),
-        ((x[60:], p[60:]), "must reach from"),
     ]  # fmt: skip
-    flow = continuous_flow(lambda t, x: -np.sin(x), 0, T, 40)
-    solved = np.exp(pushforward_log_prob(Gaussian([m], [[1.0]]).log_prob, flow.inverse, x[:, None]))
     ratio = np.sin(start) / np.sin(np.where(x == 0, 1, x))
     flux = phi(start) * np.where(x == 0, np.exp(T), ratio)
     edges = np.linspace(-3.0025, 3.0025, 1202)
     mass = [NormalDist(m).cdf(2 * math.atan(math.exp(T) * math.tan(e / 2))) for e in edges]
     gained = [b - a for a, b in pairwise(mass)]
-    right = [(x, p), (x, solved), [x.tolist(), flux.tolist()], ((edges[1:] + edges[:-1]) / 2, np.array(gained) / 0.005)]
+    right = [
+        (x, p),
+        (x, _solved(data, x, 40, rk4)),
+        [x.tolist(), flux.tolist()],
+        ((edges[1:] + edges[:-1]) / 2, np.array(gained) / 0.005),
+    ]
     return wrong, right
 
 
@@ -258,6 +277,8 @@ def squared_normal(data):
         (f"({plus} + {minus})/(2*x**0.5)/sqrt(2*pi)", "belongs to the plane"),
         (f"{root}*(exp(-(x - 1)**2/2) + exp(-(-x - 1)**2/2))/(2*x**0.5)", "evaluated at x"),
         (f"{root}*exp(-(x - 1)**2/2)/(2*x**0.5)", "evaluated at x"),
+        (f"{root}*exp(-(x - 1)**2/2)", "slopes of the two inverses are missing"),
+        (f"2*x*({plus} + {minus})", "taken at x. Where it stretches"),
         (f"{root}*exp(-(x**2 - 1)**2/2)", "square x once more"),
         (f"2*x*{root}*exp(-(x**2 - 1)**2/2)", "square x once more"),
         (f"{root}*(exp(-(x**0.5 - 1)**2) + exp(-(x**0.5 + 1)**2))/(2*x**0.5)", "exponent of the normal"),

@@ -51,6 +51,13 @@ _WRONG_STEPS = [
     ("det", f"-z2*z2*{_E} - z1*{_E}", "lacks the factor of the square"),
     ("det_inverse", f"1/((z1 - 2*z2**2)*{_E})", "det_inverse: This would fit"),
     ("det_inverse", f"-1/(z1 + 2*z2**2)*{_E}", "det_inverse: Only one factor"),
+    ("det_inverse", "-(2*z2**2 + z1)*exp(z2**2 - z1)", "det_inverse: Only one factor"),
+    ("det_inverse", f"1/((2*z2**2 - z1)*{_E})", "det_inverse: The step is right"),
+    ("det_inverse", f"1/((z2 - z1)*{_E})", "det_inverse: The step is right"),
+    ("det_inverse", f"1/(-2*z2*z2 - z1*{_E})", "det_inverse: The step is right"),
+    ("j22", f"-2*{_E}", "j22: The derivative of z2**2 is not"),
+    ("det", f"-2*z2*{_E} - z1*{_E}", "det: This fits a j22 that lacks its factor"),
+    ("det", f"-2*z2*z2 - z1*{_E}", "det: This fits a j22 that lacks the exp"),
     ("det_inverse", f"1/abs((z1 + 2*z2**2)*{_E})", "det_inverse: This is its absolute value"),
 ]
 
@@ -68,6 +75,9 @@ def jacobian_by_hand(data):
         ("tile", -d, "tile: This is the factor"),
         ("tile", -(side**2) / d, "tile: You divide by the factor"),
         ("tile", d**2 * side**2, "tile: The determinant is squared"),
+        ("tile", abs(2 * z2 + z1) * math.exp(z1 - z2 * z2) * side**2, "tile: The step is right"),
+        ("tile", (2 * z2 * z2 + z1 * math.exp(z1 - z2 * z2)) * side**2, "tile: The step is right"),
+        ("tile", math.sqrt(-d) * side, "tile: This is a length"),
         ("tile", 0.0001, "tile: 0.0001 is the area before the map"),
         ("tile", abs(2 * z2 * z2 - z1) * math.exp(z1 - z2 * z2) * side**2, "tile: This would fit a determinant"),
     ]
@@ -106,13 +116,14 @@ def _whole(f, x, h):
     return np.transpose(J)
 
 
-def _in_place(f, x, h):
+def _in_place(f, x, h, back=0):
     J = []
     for j in range(len(x)):
         x[j] += h
         up = f(x)
         x[j] -= 2 * h
         J.append((up - f(x)) / (2 * h))
+        x[j] += back * h
     return np.array(J).T
 
 
@@ -155,7 +166,11 @@ def jacobian_by_differences(data):
         (_columns(lambda f, x, h, e: (f(x - e) - f(x + e)) / (2 * h)), "Every sign is reversed"),
         (_columns(lambda f, x, h, e: (f(x + e / 2) - f(x - e / 2)) / h), "You move by h/2"),
         (lambda f, x, h: _loop(f, x, h).T.reshape(len(f(x)), -1), "a transpose"),
-        (_in_place, "changes its argument number 2"),
+        (_in_place, "You move x itself"),
+        (lambda f, x, h: _in_place(f, x, h, back=1), "You move x itself"),
+        (lambda f, x, h: (f(x + h * np.eye(len(x))) - f(x - h * np.eye(len(x)))) / 2 / h, "not a batch"),
+        (lambda f, x, h: ((f(x + h * np.eye(len(x))) - f(x - h * np.eye(len(x)))) / 2 / h).T, "not a batch"),
+        (_columns(lambda f, x, h, e: (f([x + e])[0] - f([x - e])[0]) / (2 * h)), "not a batch [1, d]"),
         (lambda f, x, h: _loop(f, x, 1e-5), "not the central differences with the step h"),
         (lambda f, x, h: jacobian(lambda z: np.array([f(p) for p in z]), x), "not the central differences"),
         (lambda f, x, h: np.diag(_loop(f, x, h)), "it returns the shape"),
@@ -219,6 +234,9 @@ def affine_log_density(data):
         (lambda x, A, b: -(_back(x, A, b) ** 2).mean(1) / 2 - len(b) * 0.9189385332 - slogdet(A)[1], "are averaged"),
         (lambda x, A, b: -(_back(x, A, b) ** 2).sum() / 2 - len(b) * 0.9189385332 - slogdet(A)[1], "of all points"),
         (lambda x, A, b: np.exp(_gaussian(x, A, b)), "This is the density"),
+        (lambda x, A, b: _log_normal(inv(A) @ (x - b)) - slogdet(A)[1], "inv(A) @ (x - b) takes"),
+        (lambda x, A, b: -(_back(x, A, b) ** 2).sum(0) / 2 - len(b) * 0.9189385332 - slogdet(A)[1], "which is axis 1"),
+        (lambda x, A, b: -(_back(x, A, b) ** 2).sum(1) / 2 - len(b) * 0.3990899342 - slogdet(A)[1], "is in log10"),
         (_move, "changes its argument number 1"),
         (lambda x, A, b: _log_normal(solve(A, x - b)) - slogdet(A)[1], "takes the columns of the batch for points"),
     ]
@@ -251,12 +269,13 @@ def ratio_of_normals(data):
         ("density", "1/(sqrt(2*pi)*sqrt(1 + x*x))", "density: This is the integral without"),
         ("density", "exp(-0.5*x**2)/sqrt(2*pi)", "density: The ratio of two normal variables is not normal"),
         ("density", "1/(1 + x**2)", "density: The shape is right"),
+        ("outside", 100 * (1 - inside), "outside: This is in percent"),
+        ("joint", "abs(x)/(2*pi)*exp(-((x*y)**2 + y**2)/2)", "joint: The factor has the wrong letter"),
         ("outside", inside, "outside: This is the probability of the inside"),
         ("outside", (1 - inside) / 2, "outside: This is one of the two tails"),
         ("outside", 2 * NormalDist().cdf(-10), "outside: It is small, and not 0"),
         ("outside", 1 / (5 * math.pi), "outside: Close, and too large"),
         ("outside", math.erfc(10 / math.sqrt(2)), "outside: This is the probability for a normal variable"),
-        ("outside", 0.0636, "a share of samples is not exact enough"),
         ("outside", 0.5 + inside / 2, "outside: This is P(X < 10)"),
         ("det", "-z1/z2**2", "det: This is the entry of the first output"),
         ("joint", "abs(y)*exp(-((x*y)**2 + y**2)/2)/sqrt(2*pi)", "joint: The base has two dimensions"),

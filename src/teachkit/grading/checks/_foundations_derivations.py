@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from teachkit.grading.checks._foundations_line import apart
 from teachkit.grading.draw import Draw
+from teachkit.grading.expression import Formula
 from teachkit.grading.kinds import Derivation, Expression, Number, Wrong
 from teachkit.grading.kinds.base import Data
 
@@ -38,6 +39,21 @@ def _added(data: Data) -> float:
     return abs((z1 - 2 * z2**2) * math.exp(z1 - z2**2)) * data["side"] ** 2
 
 
+# Determinants over the exponential that follow, with the right rule, from likely mistakes in j22.
+_FROM_J22 = ["2*z2**2 - z1", "z2 - z1", "-(z1 + z2**2)", "-(z1 + 2*z2)", "-(z1 + 2*z2**2*exp(z2**2 - z1))"]
+_FOLLOWS = (
+    "The step is right, but it starts from a determinant that is not: this fits a mistake in j22. Mend that first."
+)
+
+
+def _following(factor: str) -> Callable[[Data], float]:
+    def area(data: Data) -> float:
+        det = Formula(f"({factor})*exp(z1 - z2**2)", _PLANE)(data)
+        return float(abs(det)) * data["side"] ** 2
+
+    return area
+
+
 _TILE = Number(
     value=_tile(lambda det, side: abs(det) * side**2),
     wrong=[
@@ -49,7 +65,11 @@ _TILE = Number(
               "by it, the area is multiplied."),
         Wrong(_tile(lambda det, side: side**2), "0.0001 is the area before the map. If you have rounded, give "
               "four significant digits, as in 1.234e-5."),
-        Wrong(_added, "This would fit a determinant in which the two products are added."),
+        Wrong(_added, "This would fit a determinant in which the two products are added, or a "
+              "j22 with the wrong sign."),
+        *(Wrong(_following(factor), _FOLLOWS) for factor in _FROM_J22[1:]),
+        Wrong(_tile(lambda det, side: math.sqrt(abs(det)) * side), "This is a length, the side of a square of the "
+              "same area; the area is asked for."),
         Wrong(_tile(lambda det, side: (det * side) ** 2), "The determinant is squared here. It is a factor of "
               "areas already, not of lengths."),
     ],
@@ -105,6 +125,8 @@ BY_HAND = Derivation(
             ("(z1 - z2**2)*exp(z1 - z2**2)", _INNER_ITSELF),
             ("(1 - 2*z2)*exp(z1 - z2**2)", _TWO),
             ("-2*z2", "This is the inner derivative alone. The exponential stays, as a factor."),
+            ("-2*exp(z1 - z2**2)", "The derivative of z2**2 is not the same everywhere: compare (z2 + h)**2 - z2**2 "
+             "at z2 = 0 and z2 = 1."),
             ("-2*z2*exp(-z2**2)", "The other input is held fixed, and not set to 0: it stays in the formula."),
         ),
         "det": _entry(
@@ -117,6 +139,8 @@ BY_HAND = Derivation(
             ("(z2 - z1)*exp(z1 - z2**2)", f"{_SECOND_ROW} without their inner derivatives."),
             ("(z2 + 2*z1*z2)*exp(z1 - z2**2)", f"{_SECOND_ROW} in the wrong order."),
             ("-(z1 + z2**2)*exp(z1 - z2**2)", "This fits a j22 that lacks the factor of the square's derivative."),
+            ("-(z1 + 2*z2)*exp(z1 - z2**2)", "This fits a j22 that lacks its factor z2."),
+            ("-2*z2**2 - z1*exp(z1 - z2**2)", "This fits a j22 that lacks the exponential."),
             ("-2*z2**2*exp(z1 - z2**2)", "This is the product over the diagonal alone. That is enough for a triangular "
              "matrix, and here no entry is zero everywhere."),
             ("abs(z1 + 2*z2**2)*exp(z1 - z2**2)", "This is its absolute value. The determinant itself has a sign."),
@@ -130,6 +154,9 @@ BY_HAND = Derivation(
             ("exp(z2**2 - z1)/(z1 - 2*z2**2)", "This would fit a determinant in which the two products are added."),
             ("-exp(z1 - z2**2)/(z1 + 2*z2**2)", "Only one factor of the determinant has gone below the bar. What does "
              "the other one become there?"),
+            ("-(z1 + 2*z2**2)*exp(z2**2 - z1)", "Only one factor of the determinant has gone below the bar. What does "
+             "the other one become there?"),
+            *((f"exp(z2**2 - z1)/({factor})", _FOLLOWS) for factor in _FROM_J22),
             ("exp(z2**2 - z1)/abs(z1 + 2*z2**2)", "This is its absolute value: an inverse mirrors where the map does."),
         ),
         "tile": _TILE,
@@ -168,6 +195,9 @@ RATIO = Derivation(
              "z2 that go there."),
             ("exp(-(x**2 + y**2)/2)/(2*pi)", "The base is evaluated at (x, y); it belongs at the z1 and z2 that go "
              "there. And the determinant is missing."),
+            ("abs(x)*exp(-y**2*(1 + x**2)/2)/(2*pi)", "The factor has the wrong letter: which of x and y is z2?"),
+            ("-y*exp(-y**2*(1 + x**2)/2)/(2*pi)", "Half of the plane gets a negative density: the absolute value is "
+             "missing."),
             ("abs(y)*exp(-y**2*(1 + x**2)/2)/sqrt(2*pi)", "The base has two dimensions, each with its constant."),
         ),
         "density": _plane(
@@ -189,6 +219,7 @@ RATIO = Derivation(
             wrong=[
                 Wrong(2 * math.atan(10) / math.pi, "This is the probability of the inside."),
                 Wrong(0.5 - math.atan(10) / math.pi, "This is one of the two tails."),
+                Wrong(100 - 200 * math.atan(10) / math.pi, "This is in percent; give a number between 0 and 1."),
                 Wrong(0.5 + math.atan(10) / math.pi, "This is P(X < 10)."),
                 Wrong(math.erfc(10 / math.sqrt(2)), "This is the probability for a normal variable. Use the density of "
                       "the step before."),

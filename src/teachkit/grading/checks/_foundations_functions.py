@@ -48,8 +48,41 @@ def _exact(f: Vector, x: np.ndarray, h: float) -> np.ndarray:
     return jacobian(lambda rows: np.stack([f(row) for row in rows]), x)
 
 
+def _one_point(f: Vector) -> Vector:
+    """Return f with a clear message for a row in brackets, which is the book's form of a batch with one point."""
+
+    def of_point(x: np.ndarray) -> np.ndarray:
+        if np.ndim(x) == 2 and len(x) == 1 < len(x[0]):
+            raise ValueError("f takes one point, an array [d], and not a batch [1, d]")
+        return f(x)
+
+    return of_point
+
+
+@_one_point
 def _wave(x: np.ndarray) -> np.ndarray:
     return np.stack([x[0] * x[1] ** 2, np.sin(x[0]) + x[1] ** 3, np.exp(0.5 * x[0])])
+
+
+@_one_point
+def _of_three(x: np.ndarray) -> np.ndarray:
+    return np.stack([x[0] * x[1] * x[2], x[0] ** 3 - np.cos(x[1]) * x[2]])
+
+
+def _batch_of_steps(f: Vector, x: np.ndarray, h: float) -> np.ndarray:
+    steps = h * np.eye(len(x))
+    return (f(x + steps) - f(x - steps)) / (2 * h)
+
+
+def _moved(f: Vector, x: np.ndarray, h: float, back: bool) -> np.ndarray:
+    columns = []
+    for j in range(len(x)):
+        x[j] += h
+        up = f(x)
+        x[j] -= 2 * h
+        columns.append((up - f(x)) / (2 * h))
+        x[j] += h if back else 0
+    return np.stack(columns, 1)
 
 
 def _one_array(f: Vector, x: np.ndarray, h: float) -> np.ndarray:
@@ -62,6 +95,11 @@ def _one_array(f: Vector, x: np.ndarray, h: float) -> np.ndarray:
     return np.stack(columns, 1)
 
 
+_BATCH = "You give f all the moved points at once. This f takes one point, not a batch: call it once for each column."
+_RESTORED = (
+    "You move x itself. Moving it back does not restore it exactly: adding and subtracting h rounds, and an array of "
+    "whole numbers cuts the fraction off. So make copies of x."
+)
 _COPIES = (
     "Every entry is 0, as if f were taken twice at the same point. After up = x and down = x both names mean one "
     "array: make copies."
@@ -71,7 +109,7 @@ DIFFERENCES = Function(
     cases={
         "f: R2 -> R3": lambda draw, data: (_wave, draw.uniform(0.5, 1.5, (2,)), 0.1),
         "f: R3 -> R2": lambda draw, data: (
-            lambda x: np.stack([x[0] * x[1] * x[2], x[0] ** 3 - np.cos(x[1]) * x[2]]), draw.uniform(0.5, 1.5, (3,)), 0.2
+            _of_three, draw.uniform(0.5, 1.5, (3,)), 0.2
         ),
         "f: R2 -> R2": lambda draw, data: (lambda x: _wave(x)[:2], draw.uniform(0.5, 1.5, (2,)), 0.05),
         "f: R -> R": lambda draw, data: (lambda x: x**3 + x**2, draw.uniform(0.5, 1.5, (1,)), 0.2),
@@ -93,6 +131,10 @@ DIFFERENCES = Function(
               "x + h."),
         Wrong(_columns(lambda f, x, step: _central(f, x, step / 2), lambda h: h), "You move by h/2 to each side; the "
               "question moves by h."),
+        Wrong(_batch_of_steps, _BATCH),
+        Wrong(lambda f, x, h: _batch_of_steps(f, x, h).T, _BATCH),
+        Wrong(lambda f, x, h: _moved(f, x, h, back=True), _RESTORED),
+        Wrong(lambda f, x, h: _moved(f, x, h, back=False), _RESTORED),
         Wrong(_one_array, _COPIES),
         Wrong(lambda f, x, h: _one_array(f, x.astype(float), h), _COPIES),
         Wrong(_columns(_central, lambda h: 2 / h), "In Python a/2*h is (a/2)*h: it multiplies by h. Put brackets "
@@ -186,6 +228,11 @@ PUSHED = Function(
               "formulas a point is a column, here it is a row: check that your z give z @ A.T + b = x."),
         Wrong(_pushed(back=lambda x, A, b: np.linalg.solve(A, x - b)), "np.linalg.solve(A, x - b) takes the columns of "
               "the batch for points. Yours are rows: it fails for most shapes, and is wrong for n = d."),
+        *(
+            Wrong(_pushed(back=lambda x, A, b: np.linalg.inv(A) @ (x - b), total=total), "inv(A) @ (x - b) takes the "
+                  "columns of the batch for points. Yours are rows: it fails for most shapes, and is wrong for n = d.")
+            for total in (lambda squares: squares.sum(axis=1), lambda squares: squares.sum(axis=0))
+        ),
         Wrong(_pushed(back=lambda x, A, b: x), "The base is evaluated at x. It belongs at the z that go to x."),
         Wrong(_pushed(back=lambda x, A, b: x @ A.T + b), "You push x forward once more. The base must be evaluated at "
               "the points that x came from."),
@@ -195,6 +242,8 @@ PUSHED = Function(
               "be 0."),
         Wrong(_pushed(constant=lambda x: _CONSTANT), "The constant of the normal law belongs to every dimension: there "
               "are d of them, not one."),
+        Wrong(_pushed(constant=lambda x: x.shape[1] * _CONSTANT / math.log(10)), "The constant of the normal law is in "
+              "log10. Nats need the natural logarithm, which is np.log."),
         Wrong(_pushed(constant=lambda x: len(x) * _CONSTANT), "The constant of the normal law is taken n times, with "
               "the number of points: len(x) is n. It belongs to every dimension."),
         Wrong(_pushed(constant=lambda x: 2 * x.shape[1] * _CONSTANT), "The constant of the normal law is "
@@ -205,6 +254,8 @@ PUSHED = Function(
               "1/2, which is missing here."),
         Wrong(_pushed(total=lambda squares: squares.mean(axis=1)), "The squares of a point's entries are averaged; the "
               "log-density has their sum."),
+        Wrong(_pushed(total=lambda squares: squares.sum(axis=0)), "The squares are added up over the points. They "
+              "belong to one point each: sum over its entries, which is axis 1."),
         Wrong(_pushed(total=np.sum), "The squares of all points are added up. Each row is a point of its own, with its "
               "own log-density."),
         Wrong(lambda x, A, b: _pushed()(x, A, b).sum(), _ONE_NUMBER),

@@ -77,6 +77,10 @@ _LOG_LIKELIHOOD = Number(
               "the likeliest one. That formula, with 1/2 at its end, holds at the likeliest variance alone."),
         Wrong(lambda data: _highest(data) / math.log(10), "This is the logarithm to base 10. Nats need the natural "
               "one."),
+        Wrong(lambda data: _highest(data) / math.log(2), "This is in bits; the question asks for nats."),
+        Wrong(_at(lambda data: _spread(data) ** 2), "You put the variance where sigma stands. It is the standard "
+              "deviation by which a deviation is divided."),
+        Wrong(_theirs(), "This is the log-likelihood at the colleague's law; asked for is yours."),
         Wrong(_four(lambda x: np.prod(-0.5 * ((x - x.mean()) / x.std()) ** 2 - np.log(x.std() * math.sqrt(2 * math.pi)))
                     ), "The logarithms are multiplied. The densities have a product; their logarithms have a sum."),
     ],
@@ -122,6 +126,8 @@ _STEPS = {
             Wrong(lambda data: _other_way(data) / 4, "This is the divergence in the other direction, and for one "
                   "number. The average runs over the data, so their law stands first."),
             Wrong(_theirs(), "This is their log-likelihood itself; asked for is how far it lies below yours."),
+            Wrong(lambda data: -_theirs()(data), "This is their log-likelihood without its sign; asked for is how far "
+                  "it lies below yours."),
             Wrong(lambda data: _highest(data) - _theirs(math.sqrt)(data), "You take sigma for a variance."),
             Wrong(_spread_alone, "Their mean is wrong too, and that costs something: what are the squared deviations "
                   "from it?"),
@@ -159,7 +165,8 @@ STUCK = TrueFalse(
         "a": "The smallest value of JS is 0, for two equal laws. log 2 is at the other end of its range.",
         "c": "JS has no direction: exchange the two laws, and the same two terms change places.",
         "d": "Then JS would be below log 2: wherever both laws have mass, their average is nearer to each of them.",
-        "e": "KL can be no witness here: with JS = log 2 it is infinite too, and so it stays.",
+        "e": "KL can be no witness here: while JS is log 2 it is infinite too, and that it was after each of the "
+             "fifty epochs.",
         "f": "It is a distance, but between the heights of two densities, place by place. Of the distance from one "
              "place to another it knows nothing, so this would be no reason for either answer.",
         "g": "That would hold for a model that descends on JS. This one is trained by something else, and JS is only "
@@ -199,6 +206,8 @@ EXPONENTIAL = Expression(
         Wrong("log(b/a) + a**2/(2*b**2) - 1/2", "This is the formula of two normal laws with the same mean. Start from "
               "the two densities that are given."),
         Wrong("(a - b)**2/(a*b)", "This is the sum of the divergences in both directions."),
+        Wrong("log(b/a)/log(2) + a/b - 1", "log2 counts in bits, and the rest of your formula in nats. Take the "
+              "natural logarithm."),
         Wrong("(log(b/a) + a/b - 1)/log(2)", "This is in bits; the question asks for nats."),
     ],
 )  # fmt: skip

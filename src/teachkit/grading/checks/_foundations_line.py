@@ -126,6 +126,9 @@ SQUARE = Expression(
               "points z that go to x, which are roots of x."),
         Wrong("(exp(-(x - 1)**2/2) + exp(-(x + 1)**2/2))/(2*sqrt(2*pi*x))", _AT_ROOTS),
         Wrong("exp(-(x - 1)**2/2)/(2*sqrt(2*pi*x))", _AT_ROOTS),
+        Wrong("exp(-(x - 1)**2/2)/sqrt(2*pi)", f"{_AT_ROOTS} And the slopes of the two inverses are missing."),
+        Wrong(f"({_PLUS} + {_MINUS})*2*x/sqrt(2*pi)", "You multiply by a slope of the forward map, taken at x. Where "
+              "it stretches, the density falls; and its slope belongs at the points that go to x."),
         Wrong("exp(-(x**2 - 1)**2/2)/sqrt(2*pi)", _SQUARED_AGAIN),
         Wrong("exp(-(x**2 - 1)**2/2)*2*x/sqrt(2*pi)", _SQUARED_AGAIN),
         Wrong(f"({_PLUS} + {_MINUS})/(4*sqrt(2*pi*x))", "You average the two branches. Each brings its own mass, so "

@@ -84,6 +84,8 @@ EULER = Number(
               "times the slope."),
         Wrong(_walk(lambda t, y, d: y - d["h"] * (d["a"] * t - y)), "You walk against the slope: add h times it."),
         Wrong(_walk(lambda t, y, d: y + d["h"] * (d["a"] * t + y)), "The slope is a*t - y; you add y."),
+        Wrong(_walk(lambda t, y, d: (y + d["h"] * d["a"] * (t + d["h"])) / (1 + d["h"])), "You solve for the new y, as "
+              "the implicit method does. Euler's method takes the slope before the step."),
         Wrong(_slope, "This is the slope of the last step, and not where it leads."),
         Wrong(_solve(heun), _TOO_GOOD),
         Wrong(_solve(rk4), _TOO_GOOD),
@@ -103,8 +105,8 @@ TABLE = Choice(
         "d": "Rounding sets a floor at about 1e-16, and there errors stop falling. These are far above it, and halve "
              "from row to row.",
         "e": "The theorem holds for every smooth field that is Lipschitz in y, with a time in it or without.",
-        "f": "Too long a step makes the numbers grow from step to step. These errors fall with h, and on this problem "
-             "the slope never exceeds y in size.",
+        "f": "Too long a step makes the numbers grow from step to step. These errors fall with h, and already h = "
+             "0.2 is far below RK4's limit of about 2.8, since the slope never exceeds y in size.",
     },
     because="In the first problem the slope does not depend on t, so the mistake does not show. In the second all four "
             "slopes are for the beginning of the step, as Euler's is, and the order is Euler's.",
@@ -147,6 +149,19 @@ def _forward(x: np.ndarray, data: Data) -> np.ndarray:
     return np.exp(-((start - data["m"]) ** 2) / 2) / math.sqrt(2 * math.pi) * slope
 
 
+def _by_euler(steps: int) -> Callable[..., np.ndarray]:
+    """Return the curve that Euler's method gives for path and log-density together."""
+
+    def heights(x: np.ndarray, data: Data) -> np.ndarray:
+        h, log_slope = data["T"] / steps, np.zeros_like(x)
+        for _ in range(steps):
+            x, log_slope = x + h * np.sin(x), log_slope + h * np.cos(x)
+        return np.exp(log_slope - (x - data["m"]) ** 2 / 2) / math.sqrt(2 * math.pi)
+
+    return heights
+
+
+_TOO_ROUGH = "The way is right, the solver is too rough: this is Euler's method. Take RK4, or many more steps."
 _density = _carried(lambda x, start, slope, data: slope)
 _FROZEN = "The trace changes along the way; you take it at one place for the whole time."
 
@@ -176,6 +191,14 @@ CARRIED = Curve(
                        x * math.exp(data["T"])), "You take x for sin x. That is close near 0 only."),
         Wrong(_carried(lambda x, start, slope, data: math.sqrt(2 * math.pi) * slope), "The constant of the normal "
               "density is missing."),
+        Wrong(_carried(lambda x, start, slope, data: slope, lambda x, start, slope, data: start + data["m"]), "Your "
+              "density at time 0 has the mean 0; the mean is m."),
+        Wrong(_carried(lambda x, start, slope, data: 1 / slope, _here), "The sign of the trace is turned. And the "
+              "density at time 0 is taken at x; it belongs at the place from which the path to x has come."),
+        Wrong(_carried(lambda x, start, slope, data: 1 + 0 * x, lambda x, start, slope, data: _back(x, -data["T"])[0]),
+              "You ran forward in time from x. The path that ends at x is found by running backward. And the heights "
+              "change along the way."),
+        *(Wrong(_by_euler(steps), _TOO_ROUGH) for steps in (10, 20, 40, 50, 80, 100, 200, 400, 500)),
         Wrong(lambda x, data: np.log(_density(x, data)), "This is the log-density; plot the density itself."),
     ],
 )  # fmt: skip
