@@ -131,6 +131,23 @@ def test_best_value_is_convex_in_the_law(rng):
         assert between > best(p, p)
 
 
+@pytest.mark.law("function-space")
+def test_best_replies_go_round_and_small_steps_arrive():
+    """From the example beside the statement: each reply improves, and the game never ends."""
+    p, q = np.array([0.5, 0.5]), np.array([0.6, 0.4])
+    for k in range(6):
+        D = optimal_discriminator(p, q)
+        reply = np.eye(2)[D.argmax()]
+        assert value(p, reply, D) < value(p, q, D)
+        np.testing.assert_array_equal(reply, [k % 2, 1 - k % 2])
+        q = reply
+    q = np.array([0.6, 0.4])
+    for _ in range(100):
+        pull = np.log(1 - optimal_discriminator(p, q))
+        q = q - 0.1 * (pull - pull.mean())
+    np.testing.assert_allclose(q, p, atol=1e-3)
+
+
 @pytest.mark.law("value-is-jsd")
 def test_densities_at_nodes_agree_with_adaptive_quadrature():
     p, q = Gaussian([0.0], [[1.0]]), Gaussian([1.5], [[1.0]])
