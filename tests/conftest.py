@@ -10,6 +10,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ["MPLBACKEND"] = "Agg"
 
 import locale
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,14 @@ def root():
 def rng():
     """A generator that is the same in every test."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def no_figure_left_open():
+    """Close what a test has drawn: Matplotlib warns, and keeps the memory, when many figures are open."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture(autouse=True)
