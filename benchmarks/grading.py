@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from teachkit.book.manifest import describe, write_result
+from benchmarks._report import report, seconds, spread
 from teachkit.grading.catalogue import kinds, stems
 from teachkit.grading.gallery import gallery
 from teachkit.grading.kinds import Function, Kind, look
@@ -64,8 +64,8 @@ def measure(config: Config) -> dict[str, Any]:
         checks["function" if isinstance(kind, Function) else "other"].append(_seconds(kind, answer, data, config))
     names = {"function": "ms_check_of_a_function", "other": "ms_check"}
     return {
-        "s_import": _median(imports),
-        **{name: _median(1e3 * np.array(checks[kind])) for kind, name in names.items()},
+        "s_import": spread(imports),
+        **{name: spread(1e3 * np.array(checks[kind])) for kind, name in names.items()},
         **{f"{name}_slowest": 1e3 * max(checks[kind]) for kind, name in names.items()},
         "answers": sum(map(len, checks.values())),
     }
@@ -85,23 +85,9 @@ def _answers(student: str) -> Iterator[tuple[Kind, Any, dict[str, Any]]]:
 
 
 def _seconds(kind: Kind, answer: Any, data: dict[str, Any], config: Config) -> float:
-    times = []
-    for _ in range(config.repeats):
-        start = time.perf_counter()
-        look(kind, answer, data)
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def _median(values: Any) -> dict[str, float]:
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    return {"median": float(middle), "spread": float(high - low) / 2, "n": len(values)}
+    return min(seconds(partial(look, kind, answer, data)) for _ in range(config.repeats))
 
 
 def main(config: Config, out: Path) -> None:
-    """Measure, print, and write the record into ``out``."""
-    start = time.perf_counter()
-    metrics = measure(config)
-    for name, value in metrics.items():
-        print(f"{name:<36} {value}")
-    write_result(out, describe(out.name, asdict(config), [0], metrics, time.perf_counter() - start))
+    """Measure, print a table, and write the record into ``out``."""
+    report(config, out, [partial(measure, config)])

@@ -15,13 +15,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from teachkit.book.manifest import describe, write_result
+from benchmarks._report import agree, report, spread
 
 ROOT = Path(__file__).parents[1]
 METHODS = ("newton", "gradient_ascent", "adam", "bfgs", "trust_exact")
@@ -89,13 +90,13 @@ def derivative_metrics(config: Config) -> dict[str, Any]:
             for name in ("teachkit", "torch")
             for threads in THREADS
         }
-        _agree([peer.ask("values all") for peer in peers.values()])
+        agree([peer.ask("values all") for peer in peers.values()])
         tasks = [(*key, task) for key in peers for task in ("all", "hessian")]
         times = _take_turns({task: (peers[task[:2]], task[2]) for task in tasks}, config.rounds)
     return {
         "speedup_over_torch_func": _speedup(times, "all"),
         "speedup_over_torch_hessian_alone": _speedup(times, "hessian"),
-        **{f"ms_{name}_{task}_threads_{threads}": _spread(1e3 * t) for (name, threads, task), t in times.items()},
+        **{f"ms_{name}_{task}_threads_{threads}": spread(1e3 * t) for (name, threads, task), t in times.items()},
     }
 
 
@@ -125,31 +126,14 @@ def method_metrics(config: Config) -> dict[str, Any]:
     for name, (iterations, gradient_norm) in ends.items():
         out[f"iterations_{name}"] = iterations
         out[f"gradient_norm_{name}"] = gradient_norm
-        out[f"ms_{name}"] = _spread(1e3 * times[name])
-        out[f"time_ratio_{name}"] = _spread(times[name] / times["newton"])
+        out[f"ms_{name}"] = spread(1e3 * times[name])
+        out[f"time_ratio_{name}"] = spread(times[name] / times["newton"])
     return out
-
-
-def table(metrics: dict[str, Any]) -> str:
-    """Return the metrics as lines of text.
-
-    >>> print(table({"load": 0.5, "ratio": {"median": 30.0, "spread": 1.0, "n": 9}}))
-    load   0.5
-    ratio  30 +- 1
-    """
-    width = max(map(len, metrics))
-    return "\n".join(f"{name:{width}}  {_shown(value)}" for name, value in metrics.items())
 
 
 def main(config: Config, out: Path) -> None:
     """Measure, print a table, and write the record into ``out``."""
-    start = time.perf_counter()
-    metrics = {"load_average_before": round(os.getloadavg()[0], 2)}
-    for part in (derivative_metrics, memory_metrics, method_metrics):
-        metrics |= part(config)
-    print(table(metrics))
-    seconds = round(time.perf_counter() - start, 1)
-    write_result(out, describe(out.name, asdict(config), [0], metrics, seconds))
+    report(config, out, [partial(part, config) for part in (derivative_metrics, memory_metrics, method_metrics)])
 
 
 def _command(name: str, n: int, block: float) -> list[str]:
@@ -159,13 +143,6 @@ def _command(name: str, n: int, block: float) -> list[str]:
 def _environment(threads: int) -> dict[str, str]:
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {**os.environ, **dict.fromkeys(names, str(threads))}
-
-
-def _agree(answers: list[list[Any]]) -> None:
-    for answer in answers[1:]:
-        for ours, theirs in zip(answers[0], answer, strict=True):
-            if not np.allclose(ours, theirs, rtol=1e-10, atol=1e-12):
-                raise RuntimeError(f"the peers disagree: {ours} and {theirs}")
 
 
 def _take_turns(tasks: Mapping[Any, tuple[Peer, str]], rounds: int) -> dict[Any, np.ndarray]:
@@ -180,12 +157,7 @@ def _take_turns(tasks: Mapping[Any, tuple[Peer, str]], rounds: int) -> dict[Any,
 
 def _speedup(times: Mapping[tuple[str, int, str], np.ndarray], task: str) -> dict[str, float]:
     ours, theirs = (min((times[name, t, task] for t in THREADS), key=np.median) for name in ("teachkit", "torch"))
-    return _spread(theirs / ours)
-
-
-def _spread(values: np.ndarray) -> dict[str, float]:
-    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
-    return {"median": float(middle), "spread": float(high - low) / 2, "n": len(values)}
+    return spread(theirs / ours)
 
 
 def _power(n: int) -> str:
@@ -195,7 +167,3 @@ def _power(n: int) -> str:
     ('1e6', '250e3')
     """
     return f"{n // 10**6}e6" if n % 10**6 == 0 else f"{n // 1000}e3"
-
-
-def _shown(value: Any) -> str:
-    return f"{value['median']:.4g} +- {value['spread']:.2g}" if isinstance(value, dict) else f"{value:.4g}"

@@ -7,24 +7,21 @@ over the rounds and its spread are recorded. Peers that disagree stop the benchm
 from __future__ import annotations
 
 import os
-import time
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.newton import _spread, table
-from teachkit.book.manifest import describe, write_result
+from benchmarks._report import Task, agree, milliseconds, report, rounds, spread
 from teachkit.transport import cost_matrix, dual, plan, random_directions, sinkhorn_path, sliced, w1_sorted
 
 POT_METHODS = ("sinkhorn", "sinkhorn_stabilized", "sinkhorn_log")
 SMALL_EPS = 1e-3
-_LONG = 1.0  # seconds
-Task = Callable[[], Any]
+_CLOSE = {"rtol": 1e-6, "atol": 1e-9}
 
 
 @dataclass(frozen=True)
@@ -71,12 +68,12 @@ def line_metrics(config: Config, rng: np.random.Generator) -> dict[str, Any]:
     for name, arguments in cases.items():
         tasks[f"teachkit_{name}"] = partial(w1_sorted, *arguments)
         tasks[f"scipy_{name}"] = partial(wasserstein_distance, *arguments)
-        _agree([tasks[f"teachkit_{name}"](), tasks[f"scipy_{name}"]()])
-    times = _rounds(tasks, config.rounds)
+        agree([[tasks[f"{peer}_{name}"]()] for peer in ("teachkit", "scipy")], **_CLOSE)
+    times = rounds(tasks, config.rounds)
     return {
-        "w1_time_over_two_sorts": _spread(times["teachkit_w1"] / times["two_sorts"]),
-        **{f"{name}_speedup_over_scipy": _spread(times[f"scipy_{name}"] / times[f"teachkit_{name}"]) for name in cases},
-        **_milliseconds(times),
+        "w1_time_over_two_sorts": spread(times["teachkit_w1"] / times["two_sorts"]),
+        **{f"{name}_speedup_over_scipy": spread(times[f"scipy_{name}"] / times[f"teachkit_{name}"]) for name in cases},
+        **milliseconds(times),
     }
 
 
@@ -89,8 +86,8 @@ def programme_metrics(config: Config, rng: np.random.Generator) -> dict[str, Any
     for masses in ((even, even), (a, b)):
         (_, value), (*_, bound) = plan(*masses, cost), dual(*masses, cost)
         gaps.append(abs(value - bound) / value)
-    times = _rounds({"plan": lambda: plan(a, b, cost), "dual": lambda: dual(a, b, cost)}, config.rounds)
-    return {"duality_gap": max(gaps), **_milliseconds(times)}
+    times = rounds({"plan": lambda: plan(a, b, cost), "dual": lambda: dual(a, b, cost)}, config.rounds)
+    return {"duality_gap": max(gaps), **milliseconds(times)}
 
 
 def sinkhorn_metrics(config: Config, rng: np.random.Generator) -> dict[str, Any]:
@@ -105,20 +102,20 @@ def sinkhorn_metrics(config: Config, rng: np.random.Generator) -> dict[str, Any]
     even = np.full(config.cloud, 1 / config.cloud)
     tasks: dict[str, Task] = {"teachkit_sinkhorn": partial(_ours, even, cost, config.eps, config.iterations)}
     tasks |= {f"pot_{m}": partial(_pot, m, even, cost, config.eps, config.iterations) for m in POT_METHODS}
-    _agree([task() for task in tasks.values()])
+    agree([[task()] for task in tasks.values()], **_CLOSE)
     small = {m: _pot(m, even, far, SMALL_EPS, config.iterations) for m in POT_METHODS}
     in_logs = small["sinkhorn_log"]
     stable = [m for m in POT_METHODS if np.allclose(small[m], in_logs, rtol=1e-6, atol=1e-12)]
-    _agree([in_logs, _ours(even, far.T, SMALL_EPS, config.iterations).T])  # POT begins with the columns
-    times = _rounds(tasks, config.rounds)
+    agree([[in_logs], [_ours(even, far.T, SMALL_EPS, config.iterations).T]], **_CLOSE)  # POT begins with the columns
+    times = rounds(tasks, config.rounds)
     fastest = {
         which: min((times[f"pot_{m}"] for m in names), key=np.median)
         for which, names in (("stable", stable), ("any", POT_METHODS))
     }
     return {
-        **{f"sinkhorn_time_over_{which}_pot": _spread(times["teachkit_sinkhorn"] / t) for which, t in fastest.items()},
+        **{f"sinkhorn_time_over_{which}_pot": spread(times["teachkit_sinkhorn"] / t) for which, t in fastest.items()},
         **{f"stable_pot_{m}": int(m in stable) for m in POT_METHODS},
-        **_milliseconds(times),
+        **milliseconds(times),
     }
 
 
@@ -132,22 +129,17 @@ def sliced_metrics(config: Config, rng: np.random.Generator) -> dict[str, Any]:
         "teachkit_sliced": lambda: sliced(x, y, 2, v),
         "pot_sliced": lambda: ot.sliced_wasserstein_distance(x, y, projections=v.T, p=2),
     }
-    _agree([task() for task in tasks.values()])
-    times = _rounds(tasks, config.rounds)
-    return {"sliced_speedup_over_pot": _spread(times["pot_sliced"] / times["teachkit_sliced"]), **_milliseconds(times)}
+    agree([[task()] for task in tasks.values()], **_CLOSE)
+    times = rounds(tasks, config.rounds)
+    return {"sliced_speedup_over_pot": spread(times["pot_sliced"] / times["teachkit_sliced"]), **milliseconds(times)}
 
 
 def main(config: Config, out: Path) -> None:
     """Measure, print a table, and write the record into ``out``."""
     os.environ["POT_BACKEND_DISABLE_PYTORCH"] = "1"  # or importing it imports torch
-    start, rng = time.perf_counter(), np.random.default_rng(0)
-    metrics = {"load_average_before": round(os.getloadavg()[0], 2)}
-    for part in (line_metrics, programme_metrics, sinkhorn_metrics, sliced_metrics):
-        metrics |= part(config, rng)
-    print(table(metrics))
+    rng, parts = np.random.default_rng(0), (line_metrics, programme_metrics, sinkhorn_metrics, sliced_metrics)
     threads = {name: os.environ.get(name, "not set") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    record = {**asdict(config), "pot": _pot_version(), **threads}
-    write_result(out, describe(out.name, record, [0], metrics, round(time.perf_counter() - start, 1)))
+    report(config, out, [partial(part, config, rng) for part in parts], pot=version("POT"), **threads)
 
 
 def _ours(even: np.ndarray, cost: np.ndarray, eps: float, iterations: int) -> np.ndarray:
@@ -160,35 +152,3 @@ def _pot(method: str, even: np.ndarray, cost: np.ndarray, eps: float, iterations
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # it warns that so few iterations have not converged
         return ot.sinkhorn(even, even, cost, eps, method=method, numItermax=iterations, stopThr=0)
-
-
-def _pot_version() -> str:
-    from importlib.metadata import version
-
-    return version("POT")
-
-
-def _agree(values: list[Any]) -> None:
-    for value in values[1:]:
-        if not np.allclose(values[0], value, rtol=1e-6, atol=1e-9):
-            raise RuntimeError(f"the peers disagree: {values[0]} and {value}")
-
-
-def _rounds(tasks: Mapping[str, Task], rounds: int) -> dict[str, np.ndarray]:
-    """Return seconds a call, [rounds], by task; a quick task runs first untimed, to find its memory as it left it."""
-    times: dict[str, list[float]] = {name: [] for name in tasks}
-    for _ in range(rounds):
-        for name, task in tasks.items():
-            seconds = _seconds(task)
-            times[name].append(seconds if seconds > _LONG else _seconds(task))
-    return {name: np.array(values) for name, values in times.items()}
-
-
-def _seconds(task: Task) -> float:
-    start = time.perf_counter()
-    task()
-    return time.perf_counter() - start
-
-
-def _milliseconds(times: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return {f"ms_{name}": _spread(1e3 * values) for name, values in times.items()}

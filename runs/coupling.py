@@ -1,30 +1,22 @@
 """Coupling flows on the two moons: affine against additive layers, and 2, 4 and 8 of them.
 
-``python runs/coupling.py`` takes a few minutes on two cores and writes ``results/coupling``; ``--quick`` takes seconds.
+``python -m runs.coupling`` takes a few minutes on two cores and writes ``results/coupling``; ``--quick`` takes seconds.
 The law's exact density is known, so the distance to it is measured, not judged by eye.
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from teachkit._files import write_whole
-from teachkit.book.manifest import describe, write_result
+from runs._shared import Outcome, command, peak_memory_mb, save_arrays, side_by_side, stacked, summary, write_record
 from teachkit.data import TwoMoons, two_moons
 from teachkit.deep.coupling import CouplingFlow, fit, save_npz
-
-ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -76,31 +68,15 @@ class Job(NamedTuple):
         return f"{self.kind}_{self.depth}"
 
 
-class Outcome(NamedTuple):
-    """What one training gave: its numbers, its loss curve, and the peak memory of its process in MB."""
-
-    job: Job
-    numbers: dict[str, float]
-    curve: np.ndarray
-    peak_memory_mb: float
-
-
 def main(config: Config, out: Path, workers: int = 2) -> Path:
     """Train every model from every seed, and write the manifest, the loss curves and one flow's weights to ``out``."""
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-    outcomes = list(_train_all(config, out, workers))
-    _save_curves(outcomes, out)
-    metrics = {"entropy": _entropy(config), **_summary(outcomes)}
-    manifest = describe(
-        "coupling",
-        asdict(config),
-        list(config.seeds),
-        metrics,
-        round(time.perf_counter() - started, 1),
-        peak_memory_mb=max(outcome.peak_memory_mb for outcome in outcomes),
-    )
-    return write_result(out, manifest)
+    jobs = [Job(k, d, s) for d in sorted(config.depths, reverse=True) for k in config.kinds for s in config.seeds]
+    outcomes = list(side_by_side(train, [(config, job, out) for job in jobs], workers))
+    save_arrays(out / "curves.npz", stacked(outcomes, "losses"))
+    metrics = {"entropy": _entropy(config), **summary(outcomes)}
+    return write_record(out, config, config.seeds, metrics, outcomes, started)
 
 
 def train(config: Config, job: Job, out: Path) -> Outcome:
@@ -116,16 +92,8 @@ def train(config: Config, job: Job, out: Path) -> Outcome:
     if job == Job("affine", max(config.depths), config.seeds[0]):
         save_npz(flow, out / "weights.npz")
     numbers = {**_compare(flow, law, held_out, seeds[2]), "seconds": seconds}
-    return Outcome(job, numbers, losses.reshape(-1, config.thin).mean(1), _peak_memory_mb())
-
-
-def _train_all(config: Config, out: Path, workers: int) -> Iterator[Outcome]:
-    jobs = [Job(k, d, s) for d in sorted(config.depths, reverse=True) for k in config.kinds for s in config.seeds]
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        for future in [pool.submit(train, config, job, out) for job in jobs]:
-            outcome = future.result()
-            print(outcome.job, {name: round(value, 4) for name, value in outcome.numbers.items()}, flush=True)
-            yield outcome
+    curve = losses.reshape(-1, config.thin).mean(1)
+    return Outcome(job.name, job.seed, numbers, {"losses": curve}, peak_memory_mb())
 
 
 def _data(config: Config) -> tuple[TwoMoons, torch.Tensor, np.ndarray]:
@@ -160,34 +128,5 @@ def _standard_error(values: np.ndarray) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def _summary(outcomes: list[Outcome]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return mean and standard deviation over the seeds, by model and quantity."""
-    numbers: dict[str, list[dict[str, float]]] = {}
-    for outcome in outcomes:
-        numbers.setdefault(outcome.job.name, []).append(outcome.numbers)
-    return {model: {key: _spread([row[key] for row in rows]) for key in rows[0]} for model, rows in numbers.items()}
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"mean": float(np.mean(values)), "spread": float(np.std(values, ddof=1)), "n": len(values)}
-
-
-def _save_curves(outcomes: list[Outcome], out: Path) -> None:
-    """Write the loss curves, one array [seeds, steps / thin] a model, as float32."""
-    names = dict.fromkeys(outcome.job.name for outcome in outcomes)
-    curves = {n: np.stack([o.curve for o in outcomes if o.job.name == n]).astype(np.float32) for n in names}
-    with write_whole(out / "curves.npz") as file:
-        np.savez_compressed(file, **curves)
-
-
-def _peak_memory_mb() -> float:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds")
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "coupling")
-    parser.add_argument("--workers", type=int, default=2)
-    arguments = parser.parse_args()
-    main(QUICK if arguments.quick else Config(), arguments.out, arguments.workers)
+    command("coupling", main, Config(), QUICK)

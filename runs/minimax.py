@@ -1,17 +1,13 @@
 """A GAN on the ring of eight: two losses of the generator, two optimizers, two starts.
 
-``python runs/minimax.py`` takes some minutes on two cores and writes ``results/minimax``; ``--quick`` takes seconds.
+``python -m runs.minimax`` takes some minutes on two cores and writes ``results/minimax``; ``--quick`` takes seconds.
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from teachkit._files import write_whole
-from teachkit.book.manifest import describe, write_result
+from runs._shared import Outcome, command, peak_memory_mb, save_arrays, side_by_side, spread, summary, write_record
 from teachkit.data import Mixture, ring
 from teachkit.deep.minimax import (
     ADAM,
@@ -36,8 +31,6 @@ from teachkit.deep.minimax import (
 )
 from teachkit.metrics import high_quality_share, modes_covered
 from teachkit.transport import assignment, cost_matrix
-
-ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -112,33 +105,18 @@ class Job(NamedTuple):
         return f"{self.start}_{self.loss}_{self.optimizer}"
 
 
-class Outcome(NamedTuple):
-    """What one training gave: numbers at its end, curves, samples at some rounds, peak memory of its process in MB."""
-
-    job: Job
-    numbers: dict[str, float]
-    curves: dict[str, np.ndarray]
-    pictures: np.ndarray
-    peak_memory_mb: float
-
-
 def main(config: Config, out: Path, workers: int = 2) -> Path:
     """Play every game from every seed, and write the manifest, the curves and the samples to ``out``."""
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-    outcomes = list(_play_all(config, out, workers))
-    _save(out / "curves.npz", {f"{o.job.name}_{o.job.seed}_{k}": v for o in outcomes for k, v in o.curves.items()})
-    first = [o for o in outcomes if o.job.seed == config.seeds[0]]
-    _save(out / "samples.npz", {o.job.name: o.pictures for o in first})
-    manifest = describe(
-        "minimax",
-        asdict(config),
-        list(config.seeds),
-        {**_summary(outcomes), "floor": _floor(config)},
-        round(time.perf_counter() - started, 1),
-        peak_memory_mb=max(outcome.peak_memory_mb for outcome in outcomes),
-    )
-    return write_result(out, manifest)
+    jobs = [(config, Job(*game, seed)) for game in config.games for seed in config.seeds]
+    outcomes = list(side_by_side(train, jobs, workers))
+    first = [o for o in outcomes if o.seed == config.seeds[0]]
+    save_arrays(out / "samples.npz", {o.name: o.arrays["pictures"] for o in first})
+    curves = {f"{o.name}_{o.seed}_{k}": v for o in outcomes for k, v in o.arrays.items() if k != "pictures"}
+    save_arrays(out / "curves.npz", curves)
+    metrics = {**summary(outcomes), "floor": _floor(config)}
+    return write_record(out, config, config.seeds, metrics, outcomes, started)
 
 
 def networks(config: Config, start: str, seed: int) -> tuple[nn.Module, nn.Module]:
@@ -179,7 +157,7 @@ def train(config: Config, job: Job) -> Outcome:
             pictures.append(y.astype(np.float32))
     curves = _curves(config, rounds, measured)
     numbers = {**_numbers(curves), "seconds": time.perf_counter() - started}
-    return Outcome(job, numbers, curves, np.stack(pictures), _peak_memory_mb())
+    return Outcome(job.name, job.seed, numbers, {**curves, "pictures": np.stack(pictures)}, peak_memory_mb())
 
 
 def _game(
@@ -235,47 +213,12 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(*ranks)[0, 1]) if len(a) > 2 else 0.0
 
 
-def _play_all(config: Config, out: Path, workers: int) -> Iterator[Outcome]:
-    jobs = [Job(*game, seed) for game in config.games for seed in config.seeds]
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        for future in [pool.submit(train, config, job) for job in jobs]:
-            outcome = future.result()
-            print(outcome.job, {name: round(value, 4) for name, value in outcome.numbers.items()}, flush=True)
-            yield outcome
-
-
 def _floor(config: Config) -> dict[str, float]:
     """Return W_1 between two independent sets of samples of the law: what a perfect generator would get."""
     rng, law = np.random.default_rng(config.data_seed + 1), ring(8, std=config.std)
     pairs = [[law.sample(config.shown, rng) for _ in range(2)] for _ in config.seeds]
-    return {"w1": _spread([assignment(cost_matrix(*pair))[1] for pair in pairs])}
-
-
-def _summary(outcomes: list[Outcome]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return mean and standard deviation over the seeds, by game and quantity."""
-    numbers: dict[str, list[dict[str, float]]] = {}
-    for outcome in outcomes:
-        numbers.setdefault(outcome.job.name, []).append(outcome.numbers)
-    return {game: {key: _spread([row[key] for row in rows]) for key in rows[0]} for game, rows in numbers.items()}
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"mean": float(np.mean(values)), "spread": float(np.std(values, ddof=1)), "n": len(values)}
-
-
-def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with write_whole(path) as file:
-        np.savez_compressed(file, **{name: x.astype(np.float32) for name, x in arrays.items()})
-
-
-def _peak_memory_mb() -> float:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    return {"w1": spread([assignment(cost_matrix(*pair))[1] for pair in pairs])}
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds")
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "minimax")
-    parser.add_argument("--workers", type=int, default=2)
-    arguments = parser.parse_args()
-    main(QUICK if arguments.quick else Config(), arguments.out, arguments.workers)
+    command("minimax", main, Config(), QUICK)

@@ -1,29 +1,33 @@
 """A Wasserstein GAN where the minimax loss fails: clipping and penalty on the ring of eight, from the same far start.
 
-``python runs/wgan.py`` takes some minutes on two cores and writes ``results/wgan``; ``--quick`` takes seconds.
+``python -m runs.wgan`` takes some minutes on two cores and writes ``results/wgan``; ``--quick`` takes seconds.
 Data, networks, seeds and start are those of ``runs/minimax.py``, and so is the game with the minimax loss.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import minimax
 import numpy as np
 import torch
-from minimax import ROOT, networks
 from torch import nn
 
-from teachkit._files import write_whole
-from teachkit.book.manifest import describe, write_result
+from runs import minimax
+from runs._shared import (
+    Outcome,
+    command,
+    peak_memory_mb,
+    save_arrays,
+    side_by_side,
+    stacked,
+    summary,
+    write_record,
+)
 from teachkit.deep import wgan as deep
 from teachkit.deep.minimax import Round, discriminator_loss, minimax_loss, play, sample
 
@@ -57,39 +61,17 @@ class Config:
 QUICK = replace(Config(), games=("penalty", "clipping", "minimax"), base=minimax.QUICK)
 
 
-class Outcome(NamedTuple):
-    """What one training gave: numbers, curves, samples at some rounds, peak memory of its process in MB."""
-
-    game: str
-    seed: int
-    numbers: dict[str, float]
-    curves: dict[str, np.ndarray]
-    pictures: np.ndarray
-    peak_memory_mb: float
-
-
 def main(config: Config, out: Path, workers: int = 2) -> Path:
     """Play every game from every seed, and write the manifest, the curves and the samples to ``out``."""
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-    outcomes = list(_play_all(config, out, workers))
-    stacked = {
-        f"{game}_{key}": np.stack([o.curves[key] for o in outcomes if o.game == game])
-        for game in config.games
-        for key in outcomes[0].curves
-    }
-    _save(out / "curves.npz", stacked)
+    jobs = [(config, game, seed) for game in config.games for seed in config.base.seeds]
+    outcomes = list(side_by_side(train, jobs, workers))
     first = [o for o in outcomes if o.seed == config.base.seeds[0]]
-    _save(out / "samples.npz", {o.game: o.pictures for o in first})
-    manifest = describe(
-        "wgan",
-        asdict(config),
-        list(config.base.seeds),
-        {g: _spread([o.numbers for o in outcomes if o.game == g]) for g in config.games},
-        round(time.perf_counter() - started, 1),
-        peak_memory_mb=max(outcome.peak_memory_mb for outcome in outcomes),
-    )
-    return write_result(out, manifest)
+    save_arrays(out / "samples.npz", {o.name: o.arrays["pictures"] for o in first})
+    curves = [key for key in outcomes[0].arrays if key != "pictures"]
+    save_arrays(out / "curves.npz", {f"{game}_{k}": v for k in curves for game, v in stacked(outcomes, k).items()})
+    return write_record(out, config, config.base.seeds, summary(outcomes), outcomes, started)
 
 
 def train(config: Config, game: str, seed: int) -> Outcome:
@@ -97,7 +79,7 @@ def train(config: Config, game: str, seed: int) -> Outcome:
     torch.set_num_threads(1)
     base = config.base
     law, x, held_out = minimax.data(base)
-    G, f = networks(base, config.start, seed)
+    G, f = minimax.networks(base, config.start, seed)
     started, rows, pictures, since = time.perf_counter(), [], [], []
     rounds = _game(config, game, G, f, x, seed)
     for step in range(base.steps + 1):
@@ -112,7 +94,7 @@ def train(config: Config, game: str, seed: int) -> Outcome:
             pictures.append(y)
     curves = {key: np.array([row.get(key, np.nan) for row in rows]) for key in rows[-1]}
     numbers = {**_numbers(curves), "seconds": time.perf_counter() - started}
-    return Outcome(game, seed, numbers, curves, np.stack(pictures), minimax._peak_memory_mb())
+    return Outcome(game, seed, numbers, {**curves, "pictures": np.stack(pictures)}, peak_memory_mb())
 
 
 def _game(config: Config, game: str, G: nn.Module, f: nn.Module, x: torch.Tensor, seed: int) -> Iterator[Round]:
@@ -166,33 +148,5 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if len(a) > 2 and np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
 
 
-def _play_all(config: Config, out: Path, workers: int) -> Iterator[Outcome]:
-    jobs = [(game, seed) for game in config.games for seed in config.base.seeds]
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        for future in [pool.submit(train, config, *job) for job in jobs]:
-            outcome = future.result()
-            shown = {name: round(value, 4) for name, value in outcome.numbers.items()}
-            print(outcome.game, outcome.seed, shown, flush=True)
-            yield outcome
-
-
-def _spread(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Return mean and standard deviation over the seeds of each number."""
-    columns = {key: [row[key] for row in rows] for key in rows[0]}
-    return {
-        key: {"mean": float(np.mean(v)), "spread": float(np.std(v, ddof=1)), "n": len(v)} for key, v in columns.items()
-    }
-
-
-def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with write_whole(path) as file:
-        np.savez_compressed(file, **{name: x.astype(np.float32) for name, x in arrays.items()})
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds")
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "wgan")
-    parser.add_argument("--workers", type=int, default=2)
-    arguments = parser.parse_args()
-    main(QUICK if arguments.quick else Config(), arguments.out, arguments.workers)
+    command("wgan", main, Config(), QUICK)

@@ -9,7 +9,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ["MPLBACKEND"] = "Agg"
 
+import json
 import locale
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +49,19 @@ def pytest_sessionstart(session):
 def root():
     """The folder of the repository."""
     return ROOT
+
+
+@pytest.fixture
+def quick_run(root):
+    """A smoke run of ``runs/<name>.py``, as a command: called with its folder, whose name is the run's."""
+
+    def run(out):
+        command = [sys.executable, "-m", f"runs.{out.name}", "--quick", "--out", out]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads((out / "result.json").read_text())
+
+    return run
 
 
 @pytest.fixture

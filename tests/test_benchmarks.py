@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import newton as bench
+from benchmarks._report import agree
 from teachkit.data import banana
 from teachkit.newton import newton
 
@@ -59,9 +60,12 @@ def test_memory_of_a_run_does_not_depend_on_the_batch():
 @pytest.mark.parametrize("off", [1e-6, np.nan])
 def test_peers_must_agree(off):
     answer = [-2.8, [0.1, 0.2], [[1.0, 2.0], [2.0, 3.0]]]
-    bench._agree([answer, answer])
+    agree([answer, answer])
     with pytest.raises(RuntimeError, match="the peers disagree"):
-        bench._agree([answer, [-2.8, [0.1, 0.2], [[1.0, 2.0], [2.0, 3.0 + off]]]])
+        agree([answer, [-2.8, [0.1, 0.2], [[1.0, 2.0], [2.0, 3.0 + off]]]])
+    agree([[1.0], [1.0 + 1e-9]], rtol=1e-6)
+    with pytest.raises(RuntimeError, match="the peers disagree"):
+        agree([[1.0], [1.0 + off]], rtol=1e-7)
 
 
 def test_ratio_takes_the_better_thread_count_of_each_peer():
@@ -106,12 +110,3 @@ def test_transport_is_measured_against_its_peers(root, tmp_path):
     assert metrics["stable_pot_sinkhorn_log"] == 1
     assert metrics["sinkhorn_time_over_stable_pot"]["n"] == 2
     assert metrics["duality_gap"] < 1e-9
-
-
-def test_peers_of_transport_must_agree():
-    from benchmarks.transport import _agree
-
-    _agree([1.0, 1.0 + 1e-9])
-    for other in (1.1, np.nan):
-        with pytest.raises(RuntimeError, match="the peers disagree"):
-            _agree([1.0, other])

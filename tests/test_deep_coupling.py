@@ -1,6 +1,3 @@
-import json
-import subprocess
-import sys
 from itertools import pairwise
 
 import numpy as np
@@ -232,13 +229,9 @@ def test_training_that_diverges_says_so():
         list(fit(random_flow(), points(10) * torch.nan, steps=1, generator=seeded(0)))
 
 
-def test_quick_run_writes_what_the_book_reads(root, tmp_path):
+def test_quick_run_writes_what_the_book_reads(quick_run, tmp_path):
     out = tmp_path / "coupling"
-    done = subprocess.run(
-        [sys.executable, root / "runs/coupling.py", "--quick", "--out", out], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    manifest = json.loads((out / "result.json").read_text())
+    manifest = quick_run(out)
     assert set(manifest["files"]) == {"curves.npz", "weights.npz"}
     for model in ("affine_2", "additive_2"):
         numbers = manifest["metrics"][model]

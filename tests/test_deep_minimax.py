@@ -1,7 +1,3 @@
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -264,13 +260,9 @@ def test_bad_network_is_named(call, message):
         call()
 
 
-def test_quick_run_writes_what_the_book_reads(root, tmp_path):
+def test_quick_run_writes_what_the_book_reads(quick_run, tmp_path):
     out = tmp_path / "minimax"
-    done = subprocess.run(
-        [sys.executable, root / "runs/minimax.py", "--quick", "--out", out], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    manifest = json.loads((out / "result.json").read_text())
+    manifest = quick_run(out)
     assert set(manifest["files"]) == {"curves.npz", "samples.npz"}
     numbers = manifest["metrics"]
     assert numbers["far_minimax_sgd"]["w1_start"] == numbers["far_non_saturating_sgd"]["w1_start"]

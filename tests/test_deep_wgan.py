@@ -1,8 +1,6 @@
 """Wasserstein GANs in torch: losses, penalty per sample, clipping, and the probe that finds layers that mix samples."""
 
 import json
-import subprocess
-import sys
 from functools import partial
 
 import numpy as np
@@ -167,13 +165,9 @@ def test_bad_input_is_refused_by_name(message):
     assert str(caught.value).startswith(message)
 
 
-def test_quick_run_writes_what_the_book_reads(root, tmp_path):
+def test_quick_run_writes_what_the_book_reads(quick_run, tmp_path):
     out = tmp_path / "wgan"
-    done = subprocess.run(
-        [sys.executable, root / "runs/wgan.py", "--quick", "--out", out], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    manifest = json.loads((out / "result.json").read_text())
+    manifest = quick_run(out)
     assert set(manifest["files"]) == {"curves.npz", "samples.npz"}
     assert set(manifest["metrics"]) == {"penalty", "clipping", "minimax"}
     for numbers in manifest["metrics"].values():

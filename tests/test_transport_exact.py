@@ -77,11 +77,17 @@ def test_witness_of_a_cluster_with_a_far_pair(spread, rng):
 
 @pytest.mark.law("kantorovich-duality")
 def test_masses_of_twenty_powers_of_ten(rng):
+    """Certified as the best, the same with both sides exchanged, and below the plan of independent pairs."""
+    near, small = np.array([0.5, 0.5 - 1e-10, 1e-10]), np.arange(9.0).reshape(3, 3) % 4
+    cases = [(near, near[[1, 0, 2]], small)]
     for _ in range(40):
-        certified(wide_masses(10, rng), wide_masses(10, rng), rng.random((10, 10)))
-        certified(rng.dirichlet(np.full(8, 0.1)), wide_masses(7, rng), np.exp(30 * rng.standard_normal((8, 7))))
-    near = np.array([0.5, 0.5 - 1e-10, 1e-10])
-    certified(near, near[[1, 0, 2]], np.arange(9.0).reshape(3, 3) % 4)
+        cases.append((wide_masses(10, rng), wide_masses(10, rng), rng.random((10, 10))))
+        far = np.exp(30 * rng.standard_normal((8, 7)))
+        cases.append((rng.dirichlet(np.full(8, 0.1)), wide_masses(7, rng), far))
+    for a, b, cost in cases:
+        value = certified(a, b, cost)
+        assert value == pytest.approx(certified(b, a, cost.T), rel=1e-12)
+        assert 0 <= value <= a @ cost @ b * (1 + 1e-12)
 
 
 @pytest.mark.law("kantorovich-duality")

@@ -1,0 +1,94 @@
+"""What every run shares: trainings side by side, their numbers over seeds, their files, the command line."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from teachkit._files import write_whole
+from teachkit.book.manifest import describe, write_result
+
+ROOT = Path(__file__).parents[1]
+
+
+class Outcome(NamedTuple):
+    """What one training gave: its numbers, its arrays by name, and the peak memory of its process in MB."""
+
+    name: str
+    seed: int
+    numbers: dict[str, float]
+    arrays: dict[str, np.ndarray]
+    peak_memory_mb: float
+
+
+def side_by_side(train: Callable[..., Outcome], jobs: Iterable[tuple], workers: int) -> Iterator[Outcome]:
+    """Yield ``train(*job)`` of each job in its order; each is printed when it is there."""
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        for future in [pool.submit(train, *job) for job in jobs]:
+            outcome = future.result()
+            shown = {key: round(value, 4) for key, value in outcome.numbers.items()}
+            print(outcome.name, outcome.seed, shown, flush=True)
+            yield outcome
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return mean, standard deviation and count of numbers over seeds, as a manifest holds them."""
+    return {"mean": float(np.mean(values)), "spread": float(np.std(values, ddof=1)), "n": len(values)}
+
+
+def summary(outcomes: Iterable[Outcome]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return mean and spread over the seeds, by name and quantity."""
+    rows: dict[str, list[dict[str, float]]] = {}
+    for outcome in outcomes:
+        rows.setdefault(outcome.name, []).append(outcome.numbers)
+    return {name: {key: spread([row[key] for row in each]) for key in each[0]} for name, each in rows.items()}
+
+
+def stacked(outcomes: Sequence[Outcome], key: str) -> dict[str, np.ndarray]:
+    """Return the arrays called ``key`` by name, [seeds, ...]."""
+    names = dict.fromkeys(outcome.name for outcome in outcomes)
+    return {name: np.stack([o.arrays[key] for o in outcomes if o.name == name]) for name in names}
+
+
+def write_record(
+    out: Path,
+    config: Any,
+    seeds: Sequence[int],
+    metrics: Mapping[str, Any],
+    outcomes: Sequence[Outcome],
+    started: float,
+) -> Path:
+    """Write the manifest of a run that started at ``time.perf_counter() == started``; its name is the folder's."""
+    seconds, memory = round(time.perf_counter() - started, 1), max(o.peak_memory_mb for o in outcomes)
+    manifest = describe(out.resolve().name, asdict(config), list(seeds), metrics, seconds, peak_memory_mb=memory)
+    return write_result(out, manifest)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as float32 into one compressed file."""
+    with write_whole(path) as file:
+        np.savez_compressed(file, **{name: x.astype(np.float32) for name, x in arrays.items()})
+
+
+def peak_memory_mb() -> float:
+    """Return the largest memory that this process has held."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def command(name: str, main: Callable[[Any, Path, int], Path], config: Any, quick: Any) -> None:
+    """Run ``main`` as the command line asks."""
+    parser = argparse.ArgumentParser(prog=f"python -m runs.{name}", description=f"Record the run {name}.")
+    parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / name, help="where the record goes")
+    parser.add_argument("--workers", type=int, default=2, help="trainings at a time")
+    options = parser.parse_args()
+    main(quick if options.quick else config, options.out, options.workers)
