@@ -202,10 +202,19 @@ def wheel(tmp_path_factory):
     return next(out.glob("*.whl"))
 
 
+DATA_FILES = {"teachkit/data/pride_and_prejudice.txt.bz2": 200_000}
+
+
+@pytest.mark.parametrize("name", DATA_FILES)
+def test_wheel_carries_its_data(wheel, name):
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.getinfo(name).compress_size < DATA_FILES[name]
+
+
 def test_wheel_is_small_and_holds_the_library_alone(wheel):
-    assert wheel.stat().st_size < 500_000
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
+        assert sum(x.compress_size for x in archive.infolist() if x.filename not in DATA_FILES) < 500_000
         folders = {name.split("/")[0] for name in names}
         assert {folder for folder in folders if not folder.endswith(".dist-info")} == {"teachkit"}
         data = [name for name in names if name.endswith((".npz", ".npy", ".json", ".png"))]
