@@ -1,0 +1,172 @@
+"""Spectral norms by iteration, laws of packed samples, and a generator that looks ahead."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from teachkit import mode_collapse as mc
+from teachkit.likelihood import total_variation
+from teachkit.minimax_games import bilinear_dynamics
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (6, 2)])
+def test_power_iteration_climbs_to_the_largest_singular_value_and_never_above_it(shape, rng):
+    W, u = rng.standard_normal(shape), rng.standard_normal(shape[0])
+    largest = np.linalg.norm(W, 2)
+    sigmas = [mc.power_iteration(W, k, u).sigma for k in range(1, 30)]
+    assert np.diff(sigmas).min() >= -1e-14
+    assert max(sigmas) <= largest * (1 + 1e-14)
+    assert mc.power_iteration(W, 2000, u).sigma == pytest.approx(largest, rel=1e-10)
+
+
+def test_power_iteration_is_its_closed_form_in_the_singular_vectors(rng):
+    """From u = sum c_i u_i comes sigma_k^2 = sum c_i^2 s_i^{4k} / sum c_i^2 s_i^{4k-2}."""
+    W, u = rng.standard_normal((4, 4)), rng.standard_normal(4)
+    left, s, _ = np.linalg.svd(W)
+    c = left.T @ u
+    for k in (1, 2, 7):
+        expected = np.sqrt((c**2 * s ** (4 * k)).sum() / (c**2 * s ** (4 * k - 2)).sum())
+        assert mc.power_iteration(W, k, u).sigma == pytest.approx(expected, rel=1e-12)
+
+
+def test_power_iteration_returns_the_singular_pair(rng):
+    W = rng.standard_normal((3, 5))
+    sigma, u, v = mc.power_iteration(W, 500, rng.standard_normal(3))
+    left, s, right = np.linalg.svd(W)
+    assert abs(u @ left[:, 0]) == pytest.approx(1)
+    assert abs(v @ right[0]) == pytest.approx(1)
+    np.testing.assert_allclose(W @ v, sigma * u, atol=1e-12)
+    assert sigma == pytest.approx(s[0])
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_power_iteration_at_any_scale(scale):
+    assert mc.power_iteration(scale * np.diag([3.0, 1.0]), 40, [1, 1]).sigma == pytest.approx(3 * scale, rel=1e-12)
+    assert mc.power_iteration(np.diag([3.0, 1.0]), 40, [scale, scale]).sigma == pytest.approx(3, rel=1e-12)
+
+
+def test_start_that_the_matrix_takes_to_zero_gives_zero():
+    assert mc.power_iteration([[1.0, 2.0], [0.0, 0.0]], 3, [0.0, 1.0]).sigma == 0
+    assert mc.power_iteration(np.zeros((2, 3)), 3, [0.0, 1.0]).sigma == 0
+
+
+def test_packed_keeps_the_order(rng):
+    x = rng.standard_normal((6, 2))
+    np.testing.assert_array_equal(mc.packed(x, 3)[1], x[3:].ravel())
+    np.testing.assert_array_equal(mc.packed(x, 1), x)
+
+
+def brute(p, q, m):
+    """Sum over all packs in their order."""
+    packs = itertools.product(range(len(p)), repeat=m)
+    return 0.5 * sum(abs(np.prod([p[i] for i in pack]) - np.prod([q[i] for i in pack])) for pack in packs)
+
+
+@pytest.mark.parametrize(("k", "m"), [(1, 3), (2, 5), (3, 4), (5, 1), (4, 3)])
+def test_packed_distance_is_the_sum_over_all_packs(k, m, rng):
+    p, q = rng.dirichlet(np.ones(k), 2)
+    assert mc.packed_total_variation(p, q, m) == pytest.approx(brute(p, q, m), abs=1e-14)
+    assert mc.packed_total_variation(p, p, m) == 0
+    if m == 1:
+        assert mc.packed_total_variation(p, q, 1) == pytest.approx(total_variation(p, q), abs=1e-15)
+
+
+@pytest.mark.parametrize("kept", [1, 3, 7])
+@pytest.mark.parametrize("m", [1, 2, 4])
+def test_dropped_modes_raise_the_packed_distance_as_fast_as_can_be(kept, m):
+    """A pack shows a lost mode with probability 1 - (1 - t)^m, and no two laws at distance t are further apart."""
+    p, q = np.full(8, 1 / 8), np.where(np.arange(8) < kept, 1 / kept, 0)
+    expected = 1 - (kept / 8) ** m
+    assert mc.packed_total_variation(p, q, m) == pytest.approx(expected, abs=1e-14)
+    assert mc.packed_bounds(p, q, m)[1] == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize("m", [2, 3, 5])
+def test_a_fault_of_the_same_size_that_drops_no_mode_raises_it_slower(m):
+    p = np.full(8, 1 / 8)
+    dropped, tilted = np.array([1 / 6] * 6 + [0] * 2), p * ([1.5, 0.5] * 4)
+    assert total_variation(p, dropped) == pytest.approx(total_variation(p, tilted)) == 1 / 4
+    assert mc.packed_total_variation(p, dropped, m) > 1.15 * mc.packed_total_variation(p, tilted, m)
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 5])
+def test_packed_distance_lies_between_its_bounds_and_grows(m, rng):
+    for _ in range(20):
+        p, q = rng.dirichlet(np.ones(4), 2)
+        low, high = mc.packed_bounds(p, q, m)
+        at = mc.packed_total_variation(p, q, m)
+        assert low - 1e-12 <= at <= high + 1e-12
+        assert at <= mc.packed_total_variation(p, q, m + 1) + 1e-12
+    if m == 1:
+        assert low == pytest.approx(high)
+
+
+def quadratic(rng, m=3, n=2):
+    A, B, C = rng.standard_normal((m, n)), rng.standard_normal((m, m)), rng.standard_normal((n, n))
+    return A, B + B.T, C @ C.T + np.eye(n), rng.standard_normal(m), rng.standard_normal(n)
+
+
+def looking_ahead(A, B, C, theta, phi, k, h):
+    """f(theta, phi_k), step by step."""
+    for _ in range(k):
+        phi = phi + h * (A.T @ theta - C @ phi)
+    return theta @ A @ phi + theta @ B @ theta / 2 - phi @ C @ phi / 2, phi
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, 6])
+def test_unrolled_gradient_is_the_slope_of_the_game_after_k_steps(k, rng):
+    A, B, C, theta, phi = quadratic(rng)
+    got = mc.unrolled_gradient(A, theta, phi, steps=k, step=0.1, B=B, C=C)
+    h = 1e-5
+    slope = [
+        (looking_ahead(A, B, C, theta + e, phi, k, 0.1)[0] - looking_ahead(A, B, C, theta - e, phi, k, 0.1)[0]) / 2 / h
+        for e in h * np.eye(len(theta))
+    ]
+    np.testing.assert_allclose(got, slope, rtol=1e-7, atol=1e-8)
+    ahead = mc.unrolled_critic(A, theta, phi, steps=k, step=0.1, C=C)
+    np.testing.assert_allclose(ahead, looking_ahead(A, B, C, theta, phi, k, 0.1)[1], rtol=1e-12)
+
+
+def test_unrolled_gradient_runs_from_the_plain_one_to_that_of_the_best_reply(rng):
+    A, B, C, theta, phi = quadratic(rng)
+    plain = mc.unrolled_gradient(A, theta, phi, steps=0, step=0.1, B=B, C=C)
+    np.testing.assert_allclose(plain, A @ phi + B @ theta, rtol=1e-12)
+    late = mc.unrolled_gradient(A, theta, phi, steps=3000, step=0.1, B=B, C=C)
+    np.testing.assert_allclose(late, (B + A @ np.linalg.solve(C, A.T)) @ theta, rtol=1e-8)
+
+
+def test_in_the_bilinear_game_looking_ahead_ends_the_circling():
+    """The gradient is phi + 2 k h theta: a brake on theta, while plain steps spiral outwards."""
+    theta, phi, h = 1.0, 0.0, 0.1
+    for _ in range(500):
+        slope = mc.unrolled_gradient([[1.0]], [theta], [phi], steps=5, step=h)[0]
+        assert slope == pytest.approx(phi + 2 * 5 * h * theta)
+        theta, phi = theta - h * slope, phi + h * theta
+    *_, (x, y) = bilinear_dynamics("simultaneous", 1.0, 0.0, step=h, steps=500)
+    assert np.hypot(theta, phi) < 1e-6 < 1 < np.hypot(x, y)
+
+
+GAME = {"A": [[1.0, 2.0]], "theta": [1.0], "phi": [0.0, 1.0], "steps": 1, "step": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: mc.power_iteration([1.0], 1, [1.0]), "W: expected shape"),
+        (lambda: mc.power_iteration([[1.0]], 0, [1.0]), "steps: expected a whole number of at least 1"),
+        (lambda: mc.power_iteration([[1.0]], 1, [1.0, 2.0]), "u: expected a vector of 1 entries"),
+        (lambda: mc.power_iteration([[1.0]], 1, [0.0]), "u: expected a start that is not zero"),
+        (lambda: mc.packed([[1.0], [2.0], [3.0]], 2), "x: expected a multiple of 2 samples, got 3"),
+        (lambda: mc.packed_total_variation([0.5, 0.6], [0.5, 0.5], 2), "p: expected non-negative numbers with sum 1"),
+        (lambda: mc.packed_total_variation([0.5, 0.5], [1.0], 2), "q: expected a vector of 2 entries"),
+        (lambda: mc.packed_total_variation([0.1] * 10, [0.1] * 10, 20), "m: expected less"),
+        (lambda: mc.unrolled_gradient(**{**GAME, "phi": [1.0]}), "phi: expected a vector of 2 entries"),
+        (lambda: mc.unrolled_gradient(**GAME, C=[[1.0, 1.0], [0.0, 1.0]]), "C: expected a symmetric matrix"),
+        (lambda: mc.unrolled_gradient(**{**GAME, "step": 0.0}), "step: expected a finite number above 0"),
+        (lambda: mc.unrolled_critic(**{**GAME, "steps": -1}), "steps: expected a whole number of at least 0"),
+    ],
+)
+def test_bad_argument_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
