@@ -57,7 +57,7 @@ FORBID = """
 import importlib, importlib.abc, sys
 class Forbid(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "scipy", "matplotlib", "ipywidgets", "IPython"}:
+        if name.partition(".")[0] in {"torch", "scipy", "matplotlib", "ipywidgets", "IPython", "pooch", "tqdm"}:
             raise ImportError(f"{name} is forbidden here")
 sys.meta_path.insert(0, Forbid())
 importlib.import_module(sys.argv[1])
@@ -202,7 +202,12 @@ def wheel(tmp_path_factory):
     return next(out.glob("*.whl"))
 
 
-DATA_FILES = {"teachkit/data/pride_and_prejudice.txt.bz2": 200_000}
+DATA_FILES = {
+    "teachkit/data/pride_and_prejudice.txt.bz2": 200_000,
+    "teachkit/data/files/digits/images-idx3-ubyte.gz": 45_000,
+    "teachkit/data/files/fashion-mnist/train-images-idx3-ubyte.gz": 3_500_000,
+    "teachkit/data/files/fashion-mnist/t10k-images-idx3-ubyte.gz": 900_000,
+}
 
 
 @pytest.mark.parametrize("name", DATA_FILES)
