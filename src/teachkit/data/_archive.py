@@ -68,7 +68,10 @@ def find(archive: Archive, name: str, tried: tuple[str, ...] = ()) -> Path:
     if path := present(archive, name):
         return path
     places = _places(archive, name)
-    reasons = [*tried, *(f"{way}: {path or 'no folder is known'}: not there" for way, path in places.items())]
+    reasons = [
+        *tried,
+        *(f"{way}: {path}: not there" if path else f"{way}: no folder is known" for way, path in places.items()),
+    ]
     if importlib.util.find_spec("pooch") is None:
         reasons.append("download: needs the package pooch: pip install pooch tqdm")
     else:
