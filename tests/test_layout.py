@@ -80,9 +80,13 @@ def test_chapter_with_a_module_has_tests_of_its_name(stem):
     assert (ROOT / f"tests/test_{stem}.py").exists()
 
 
+SHARED_BY_MODELS = {"adversarial", "checkpoint", "device", "recording", "source", "train"}
+
+
 @pytest.mark.parametrize("path", [p for p in PACKAGE.glob("deep/*.py") if p.stem[0] != "_"], ids=relative)
-def test_torch_twin_has_a_root_module_and_tests_of_its_name(path):
-    assert (PACKAGE / path.name).exists()
+def test_torch_module_has_tests_and_a_twin_chapter_or_run_of_its_name(path):
+    others = PACKAGE / path.name, ROOT / f"chapters/{path.stem}.md", ROOT / f"runs/{path.stem}.py"
+    assert path.stem in SHARED_BY_MODELS or any(other.exists() for other in others)
     assert (ROOT / f"tests/test_deep_{path.stem}.py").exists()
 
 
