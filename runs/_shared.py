@@ -66,17 +66,25 @@ def write_record(
     metrics: Mapping[str, Any],
     outcomes: Sequence[Outcome],
     started: float,
+    device: str = "cpu",
 ) -> Path:
     """Write the manifest of a run that started at ``time.perf_counter() == started``; its name is the folder's."""
     seconds, memory = round(time.perf_counter() - started, 1), max(o.peak_memory_mb for o in outcomes)
-    manifest = describe(out.resolve().name, asdict(config), list(seeds), metrics, seconds, peak_memory_mb=memory)
+    name = out.resolve().name
+    manifest = describe(name, asdict(config), list(seeds), metrics, seconds, device, peak_memory_mb=memory)
     return write_result(out, manifest)
 
 
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as float32 into one compressed file."""
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], dtype: type | None = np.float32) -> None:
+    """Write arrays as float32 or another type into one compressed file; with None each keeps its own."""
     with write_whole(path) as file:
-        np.savez_compressed(file, **{name: x.astype(np.float32) for name, x in arrays.items()})
+        np.savez_compressed(file, **{name: x.astype(dtype or x.dtype) for name, x in arrays.items()})
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the correlation of the ranks; 0 where there is nothing to rank."""
+    ranks = [np.argsort(np.argsort(x)) for x in (a, b)]
+    return float(np.corrcoef(*ranks)[0, 1]) if len(a) > 2 else 0.0
 
 
 def peak_memory_mb() -> float:
@@ -84,11 +92,19 @@ def peak_memory_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
-def command(name: str, main: Callable[[Any, Path, int], Path], config: Any, quick: Any) -> None:
-    """Run ``main`` as the command line asks."""
+def command(
+    name: str,
+    main: Callable[[Any, Path, int], Path],
+    config: Any,
+    quick: Any,
+    profiles: Mapping[str, Any] | None = None,
+) -> None:
+    """Run ``main`` as the command line asks; ``config`` is the profile "cpu", beside others for other machines."""
+    known = {"cpu": config, **(profiles or {})}
     parser = argparse.ArgumentParser(prog=f"python -m runs.{name}", description=f"Record the run {name}.")
     parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds")
+    parser.add_argument("--profile", choices=known, default="cpu", help="the machine that it is made for")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / name, help="where the record goes")
     parser.add_argument("--workers", type=int, default=2, help="trainings at a time")
     options = parser.parse_args()
-    main(quick if options.quick else config, options.out, options.workers)
+    main(quick if options.quick else known[options.profile], options.out, options.workers)
