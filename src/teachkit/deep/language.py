@@ -21,6 +21,7 @@ is read off where each row is largest.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,7 @@ from torch.nn.functional import relu
 
 from teachkit import _check
 from teachkit.data import text
+from teachkit.deep import _weights
 from teachkit.deep._shared import linear
 from teachkit.deep.adversarial import NON_SATURATING
 from teachkit.deep.adversarial import parts as adversarial_parts
@@ -179,6 +181,29 @@ def sample(net: nn.Module, n: int, rng: torch.Generator) -> list[str]:
     [8, 8]
     """
     return text.decode(probabilities(net, n, rng).argmax(-1).cpu().numpy())
+
+
+def save(path: Path | str, net: nn.Module) -> None:
+    """Write a generator's weights as float16 to an .npz file, which appears whole or not at all."""
+    _weights.save(path, net)
+
+
+def load(path: Path | str) -> nn.Sequential:
+    """Return the generator whose weights stand in a file, in evaluation mode; its sizes are read from the weights.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it holds no weights of a generator.
+    """
+    arrays = _weights.read(path)
+    try:
+        units, noise = arrays["0.weight"].shape
+        blocks = sum(name.endswith("first.weight") for name in arrays)
+        channels = arrays[f"{blocks + 2}.weight"].shape[1]
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"{path}: expected the weights of a generator, got {', '.join(arrays) or 'none'}") from error
+    net = generator(noise, units // channels, channels=channels, blocks=blocks, rng=torch.Generator())
+    return _weights.fill(net, arrays, path)
 
 
 def _sizes(**sizes: int) -> list[int]:
