@@ -1,7 +1,7 @@
 """A model that writes lines of a novel: the gradient penalty against the standard loss, with the same networks.
 
-``python -m runs.language`` takes about a quarter of an hour on two cores and writes ``results/language``; ``--profile gpu``
-trains wider networks for longer, and ``--quick`` takes seconds. What was cut off goes on with the same command.
+``python -m runs.language`` takes about a quarter of an hour on two cores and writes ``results/language``; ``--profile
+gpu`` trains wider networks for longer, and ``--quick`` takes seconds. What was cut off goes on with the same command.
 """
 
 from __future__ import annotations

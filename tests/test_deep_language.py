@@ -1,12 +1,14 @@
 """The model that writes lines: its networks, both recipes, what it draws, and its run (chapter wgan)."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from runs import language as language_run
 from teachkit.data import text
 from teachkit.deep import language as deep
 from teachkit.deep.checkpoint import load, save
@@ -201,6 +203,34 @@ def test_bad_input_is_named():
             make(noise=2, lr=0)
         with pytest.raises(ValueError, match="critic_steps: expected"):
             make(noise=2, critic_steps=0)
+
+
+def test_run_that_was_cut_off_while_it_measured_goes_on(tmp_path, monkeypatch):
+    config = replace(language_run.QUICK, drawn=20)
+    job = (config, config.games[0], 0)
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole = language_run.train_one(*job, tmp_path / "whole")
+    calls, compare = [], language_run.compare
+
+    def cut_off(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:  # at step 2, after its checkpoint
+            raise KeyboardInterrupt
+        return compare(*arguments)
+
+    monkeypatch.setattr(language_run, "compare", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        language_run.train_one(*job, tmp_path / "cut")
+    again = language_run.train_one(*job, tmp_path / "cut")
+    assert len(calls) == 4
+    assert again.arrays["step"].tolist() == [0, 2, 4]
+    for key, wanted in whole.arrays.items():
+        if key != "seconds":
+            np.testing.assert_array_equal(again.arrays[key], wanted)
+    third = language_run.train_one(*job, tmp_path / "cut")  # nothing is left to do
+    np.testing.assert_array_equal(third.arrays["lines"], again.arrays["lines"])
+    assert np.isfinite(third.numbers["seconds"])
 
 
 def test_run_writes_a_record(quick_run, tmp_path):
