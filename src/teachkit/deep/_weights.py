@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -40,8 +41,9 @@ def read(path: Path | str) -> dict[str, np.ndarray]:
         FileNotFoundError: if there is no such file.
         ValueError: if it is no .npz file or damaged.
     """
+    content = Path(path).read_bytes()  # a file that NumPy opens stays open when it is damaged
     try:
-        with np.load(Path(path), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return dict(arrays)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, TypeError) as error:
         raise ValueError(f"{path}: expected weights in an .npz file: {error}") from error
