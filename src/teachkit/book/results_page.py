@@ -1,6 +1,7 @@
-"""Sphinx extension: the directive ``{runs}`` lists every folder of ``results/`` with its manifest and its metrics.
+"""Sphinx extension: the directive ``{runs}`` lists every manifest in ``results/`` with its metrics.
 
-A folder without a sound manifest, or without the program that wrote it, stops the build.
+A manifest that is broken, or without the program that wrote it, stops the build. A folder without a manifest
+belongs to a run that has not come to its end, and is left out.
 """
 
 from __future__ import annotations
@@ -52,23 +53,18 @@ class RunsDirective(SphinxDirective):
             for file in manifest["files"]:
                 self.env.note_dependency(str(root / "results" / name / file))
             yield section(root, manifest, self.env.docname)
-        except FileNotFoundError:
-            self._problem(f"results/{name}/{NAME} does not exist")
         except (ValueError, SyntaxError) as error:
-            self._problem(str(error))
-
-    def _problem(self, reason: str) -> None:
-        source, line = self.get_source_info()
-        problems(self.env).append(f"{Path(source).relative_to(self.env.srcdir)}:{line}: {{runs}}: {reason}")
+            source, line = self.get_source_info()
+            problems(self.env).append(f"{Path(source).relative_to(root)}:{line}: {{runs}}: {error}")
 
 
 def recorded(root: Path) -> list[str]:
-    """Return the names of the folders of ``results/``: the runs, then the benchmarks.
+    """Return the names of the folders of ``results/`` with a manifest: the runs, then the benchmarks.
 
     Args:
         root: The repository's root.
     """
-    names = (x.name for x in root.glob("results/[!.]*") if x.is_dir())
+    names = (path.parent.name for path in root.glob(f"results/*/{NAME}"))
     return sorted(names, key=lambda name: (name.endswith(_BENCH), name))
 
 
