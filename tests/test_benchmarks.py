@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import newton as bench
+from benchmarks import training
 from benchmarks._report import agree
 from teachkit.data import banana
 from teachkit.newton import newton
@@ -110,3 +111,25 @@ def test_transport_is_measured_against_its_peers(root, tmp_path):
     assert metrics["stable_pot_sinkhorn_log"] == 1
     assert metrics["sinkhorn_time_over_stable_pot"]["n"] == 2
     assert metrics["duality_gap"] < 1e-9
+
+
+def test_the_engine_is_measured_against_a_bare_loop(root, tmp_path):
+    """The quick run stops where the losses of both differ."""
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "training", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "training_bench/result.json").read_text())["metrics"]
+    for name in ("dcgan_2", "wgan_gp_critic_2"):
+        medians = [metrics[f"ms_{peer}_{name}"]["median"] for peer in ("engine", "bare")]
+        assert metrics[f"{name}_time_over_bare"]["median"] == pytest.approx(medians[0] / medians[1], rel=0.5)
+        assert metrics[f"{name}_time_over_bare"]["n"] == 2
+
+
+@pytest.mark.parametrize("peer", ["bare_dcgan", "bare_critic"])
+def test_an_engine_that_does_something_else_is_found(peer, monkeypatch):
+    """Here the bare loop sees other images."""
+    bare = getattr(training, peer)
+    monkeypatch.setattr(training, peer, lambda config, nets, data: bare(config, nets, data // 2))
+    measure = training.dcgan_metrics if peer == "bare_dcgan" else training.critic_metrics
+    with pytest.raises(RuntimeError, match="the peers disagree"):
+        measure(training.QUICK, 2)
