@@ -14,7 +14,7 @@ from teachkit.deep.minimax import discriminator_loss, minimax_loss, mlp
 from teachkit.deep.source import Source
 from teachkit.deep.train import Training
 
-TINY = deep.Options(hidden=(8, 8), unroll=2, kernels=3, width=2)
+TINY = deep.Options(noise=2, hidden=(8, 8), critic_hidden=(8, 8), unroll=2, kernels=3, width=2)
 
 
 def seeded(seed=0):
@@ -254,3 +254,25 @@ def test_each_cure_teaches_the_generator_something_else():
 def test_bad_argument_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_quick_run_writes_what_the_chapter_reads(quick_run, tmp_path):
+    out = tmp_path / "mode_collapse"
+    manifest = quick_run(out)
+    assert manifest["device"] == "cpu"
+    assert set(manifest["files"]) == {"curves.npz", "samples.npz"}
+    pace, methods = manifest["metrics"]["pace"], {"gan", "unrolled", "pacgan", "wgan_gp", "gan_wide"}
+    assert pace["gan"] == {"median": 1.0, "spread": 0.0, "n": 2}
+    assert pace["unrolled"]["median"] > 1
+    for law, modes in (("ring", 8), ("grid", 25)):
+        tables = manifest["metrics"][law]
+        assert set(tables["at_steps"]) == set(tables["at_time"]) == set(pace) == methods
+        assert tables["floor"]["modes"]["mean"] == modes
+        for method, row in tables["at_time"].items():
+            assert row["steps"] * pace[method]["median"] <= 1.02 * 4
+            if row["steps"] == 4:
+                assert tables["at_steps"][method]["js"] == row["js"]
+    with np.load(out / "samples.npz") as samples:
+        assert samples["ring_wgan_gp"].shape == (len(samples["steps"]), 20, 2)
+    with np.load(out / "curves.npz") as curves:
+        assert curves["grid_pacgan_js"].shape == (2, len(curves["steps"]))

@@ -130,7 +130,8 @@ class Options:
     Attributes:
         dim: numbers of a sample.
         noise: numbers of the generator's noise.
-        hidden: units of the hidden layers of every network.
+        hidden: units of the hidden layers of the generator, and of a reconstructor.
+        critic_hidden: of the critic.
         lr: learning rate of Adam, for every network.
         betas: of Adam.
         unroll: steps of the critic that an unrolled generator looks ahead.
@@ -145,19 +146,20 @@ class Options:
     """
 
     dim: int = 2
-    noise: int = 2
+    noise: int = 16
     hidden: tuple[int, ...] = (128, 128)
+    critic_hidden: tuple[int, ...] = (32, 32)
     lr: float = 1e-3
     betas: tuple[float, float] = (0.5, 0.999)
     unroll: int = 5
-    unroll_step: float = 0.1
+    unroll_step: float = 0.02
     pack: int = 2
-    kernels: int = 16
+    kernels: int = 8
     width: int = 4
-    weight: float = 10.0
+    weight: float = 0.1
     penalty_steps: int = 5
     penalty_lr: float = 1e-3
-    penalty_betas: tuple[float, float] = (0.0, 0.9)
+    penalty_betas: tuple[float, float] = (0.5, 0.9)
 
 
 class Recipe(NamedTuple):
@@ -204,7 +206,7 @@ def _fooling(options: Options, plain: Recipe, fool: Loss, *, twice: bool = False
 
 
 def _critic(options: Options, generator: torch.Generator, inputs: int | None = None) -> nn.Sequential:
-    return mlp((inputs or options.dim, *options.hidden, 1), generator=generator)
+    return mlp((inputs or options.dim, *options.critic_hidden, 1), generator=generator)
 
 
 def _gan(options: Options, G: nn.Module, generator: torch.Generator) -> Recipe:
