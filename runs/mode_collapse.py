@@ -8,7 +8,7 @@ Equal time means the time that the plain GAN needs for all its steps. What a ste
 beforehand, method after method in rounds, as a multiple of the plain GAN's step in the same round: trainings that run
 one after the other, on a machine that has other work now and then, could not be compared by their own clocks.
 
-The critic is small on purpose: with it the plain GAN collapses, and with the larger one of ``gan_wide`` it does not.
+The critic is small on purpose: with it the plain GAN collapses. ``gan_wide`` shows what a larger one alone changes.
 The step of the look ahead is the best of three on the ring with a seed that is not among the run's, and the numbers of
 the gradient penalty are those of its authors' planar examples, but for a learning rate as high as that of all others.
 """
