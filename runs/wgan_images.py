@@ -42,7 +42,7 @@ class Config:
     penalty_lr: float = 1e-4
     clip: float = 0.01
     clipping_lr: float = 5e-5
-    setting: Setting = field(default_factory=lambda: Setting(steps=960))
+    setting: Setting = field(default_factory=lambda: Setting(steps=960, ema=0.98))
 
 
 GPU = Config(norm="layer", setting=Setting(**{**_images.FULL, "batch": 64}, steps=8_000))
