@@ -171,7 +171,7 @@ def _metrics(manifest: dict[str, Any]) -> nodes.Node:
     if not rows:
         return nodes.paragraph("", "It records no metric.")
     count = f"{len(rows)} metric{'' if len(rows) == 1 else 's'} of {manifest['name']}"
-    return Fold("", table(("Metric", "Value", "Over"), (56, 26, 18), rows, "tk-metrics"), title=count)
+    return Fold("", table(("Metric", "Value", "Over"), (48, 32, 20), rows, "tk-metrics"), title=count)
 
 
 def value(metric: Any) -> str:
