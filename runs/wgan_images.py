@@ -12,6 +12,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from runs import _images
 from runs._images import Setting
 from runs._shared import Outcome, command, save_arrays, side_by_side, summary, write_record
@@ -56,12 +58,20 @@ def main(config: Config, out: Path, workers: int = 2) -> Path:
     jobs = [(config, game, seed, out) for game in config.games for seed in setting.seeds]
     outcomes = list(side_by_side(train, jobs, workers))
     first = [o for o in outcomes if o.seed == setting.seeds[0]]
-    samples = {f"{o.name}_{key}": x for o in first for key, x in _images.film(o).items()}
+    samples = {f"{o.name}_{key}": x for o in first for key, x in film(o).items()}
     save_arrays(out / "samples.npz", samples, None)
     save_arrays(out / "curves.npz", _images.curves(outcomes))
     metrics = {**summary(outcomes), "floor": _images.floor(setting)}
     shutil.rmtree(out / _images.SCRATCH)
     return write_record(out, config, setting.seeds, metrics, outcomes, started, describe(pick(setting.device)))
+
+
+def film(outcome: Outcome) -> dict[str, np.ndarray]:
+    """Return 25 images at the start, after 1, 2, 4, ... comparisons, and at the end: few, for a notebook carries them."""
+    whole = _images.film(outcome)
+    last = len(whole["steps"]) - 1
+    kept = sorted({0, *(1 << i for i in range(last.bit_length())), last})
+    return {"steps": whole["steps"][kept], "images": whole["images"][kept, :25]}
 
 
 def train(config: Config, game: str, seed: int, out: Path) -> Outcome:

@@ -128,5 +128,6 @@ def test_quick_run_writes_what_the_book_reads(quick_run, tmp_path):
     starts = [manifest["metrics"][game]["fid_start"] for game in ("penalty", "clipping")]
     assert starts[0] == starts[1]  # the same generators before training
     with np.load(out / "samples.npz") as samples:
-        assert samples["penalty_images"].shape == samples["clipping_images"].shape == (4, 36, 28, 28)
+        assert samples["penalty_steps"].tolist() == [0, 2, 4, 6]
+        assert samples["penalty_images"].shape == samples["clipping_images"].shape == (4, 25, 28, 28)
     assert dcgan.sizes(dcgan.load(out / "weights.npz")) == (8, 2, 28)
