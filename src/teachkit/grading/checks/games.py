@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from teachkit.grading.checks._games_judge import BEST, FADES, LOGIT, SHARPNESS, SLOPES
-from teachkit.grading.checks._games_moves import EXTRAGRADIENT, LOSSES, ROUND
+from teachkit.grading.checks._games_moves import EXTRAGRADIENT, ROUND
+from teachkit.grading.checks._games_tensors import LOSSES, PACKS, SPECTRAL
 from teachkit.grading.kinds import Choice, TrueFalse
 
 _STALLED = Choice(
@@ -38,10 +39,12 @@ ITEMS = {
     "logit": LOGIT,
     "sharpness": SHARPNESS,
     "slopes": SLOPES,
-    "losses": LOSSES,
+    "generator-losses": LOSSES,
     "fading-gradient": FADES,
     "stalled-run": _STALLED,
     "falling-loss": _FALLING,
     "round-and-round": ROUND,
     "look-ahead": EXTRAGRADIENT,
+    "packs": PACKS,
+    "spectral-norm": SPECTRAL,
 }
