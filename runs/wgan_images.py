@@ -67,7 +67,7 @@ def main(config: Config, out: Path, workers: int = 2) -> Path:
 
 
 def film(outcome: Outcome) -> dict[str, np.ndarray]:
-    """Return 25 images at the start, after 1, 2, 4, ... comparisons, and at the end: few, for a notebook carries them."""
+    """Return 25 images at the start, after 1, 2, 4, ... comparisons, and at the end: a notebook can carry these."""
     whole = _images.film(outcome)
     last = len(whole["steps"]) - 1
     kept = sorted({0, *(1 << i for i in range(last.bit_length())), last})
