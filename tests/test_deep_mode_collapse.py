@@ -216,6 +216,29 @@ def test_each_recipe_trains_all_its_networks_and_gives_the_same_numbers_again(me
     assert runs[0] == runs[1]
 
 
+class Same:
+    """A source that gives the same noise each time."""
+
+    def __init__(self, z):
+        self.z = z
+
+    def normal(self, noise):
+        assert noise == self.z.shape[1]
+        return self.z
+
+
+def test_veegan_tells_pairs_with_codes_of_data_from_pairs_with_noise():
+    """The critic sees (F(x), x) as real and (z, G(z)) as fake; the generator also wants z back from G(z)."""
+    (nets, parts), x = deep.recipe("veegan", replace(TINY, noise=3), generator=seeded()), normal(5, 2).float()
+    G, D, F = nets["generator"], nets["critic"], nets["reconstructor"]
+    z = normal(5, 3, seed=4).float()
+    fake, back = D.net(torch.cat([z, G(z)], dim=1)), (z - F(G(z))).square().sum(1).mean()
+    real = D.net(torch.cat([F(x), x], dim=1))
+    expected = {"critic": discriminator_loss(real, fake), "reconstructor": back, "generator": back - fake.mean()}
+    for part in parts:
+        torch.testing.assert_close(part.loss(nets, x, Same(z)), expected[part.net])
+
+
 def test_every_method_starts_from_the_same_generator():
     first = [deep.recipe(m, TINY, generator=seeded())[0]["generator"][0].weight for m in deep.METHODS]
     assert all(torch.equal(first[0], other) for other in first)
