@@ -220,11 +220,7 @@ class Same:
     """A source that gives the same noise each time."""
 
     def __init__(self, z):
-        self.z = z
-
-    def normal(self, noise):
-        assert noise == self.z.shape[1]
-        return self.z
+        self.normal = lambda noise: z[:, :noise]
 
 
 def test_veegan_tells_pairs_with_codes_of_data_from_pairs_with_noise():
