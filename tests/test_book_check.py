@@ -37,6 +37,11 @@ def test_sound_site_has_no_problem(site):
     assert site(SOUND) == []
 
 
+def test_picture_that_is_too_large_is_named(site):
+    files = {"_build/html/_images/b.svg": "x" * 600_000, "_build/html/_images/c.svg": "x" * 600_001}
+    assert site(files=files) == ["_images/c.svg: is 0.6 MB; the limit is 0.6 MB"]
+
+
 BODIES = {
     '<a href="none.html">x</a>': "link to none.html: File not found",
     '<a href="/none.html">x</a>': "link to none.html: File not found",

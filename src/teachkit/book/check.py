@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 PAGE_LIMIT = 1_500_000
 """Bytes of one HTML file above which the check fails."""
 
+IMAGE_LIMIT = 600_000
+"""Bytes of one picture above which the check fails: a page must be readable in seconds."""
+
 LOADING_LINKS = {"stylesheet", "icon", "preload", "prefetch", "modulepreload", "preconnect", "dns-prefetch", "manifest"}
 FILE_NAME = re.compile(r"\.(png|svg|jpe?g|gif|webp)$|^\S*/|^(figure|image|plot|picture)?$", re.IGNORECASE)
 CSS_REFERENCE = re.compile(r"""(?:url\(|@import(?!\s+url\())\s*["']?([^"')\s;]+)""")
@@ -56,6 +59,9 @@ def check(root: Path) -> list[Problem]:
     for path in site_files(folder, "html"):
         name = path.relative_to(folder).as_posix()
         problems += [Problem(name, what) for what in page_problems(path)]
+    for path in sorted((folder / "_images").glob("*")):
+        if path.stat().st_size > IMAGE_LIMIT:
+            problems.append(Problem(path.relative_to(folder).as_posix(), too_large(path, IMAGE_LIMIT)))
     for suffix, pattern in (("css", CSS_REFERENCE), ("mjs", MODULE_REFERENCE)):
         for path in site_files(folder, suffix, static=True):
             found = foreign(pattern.findall(path.read_text("utf-8")))
@@ -116,7 +122,12 @@ def page_problems(path: Path) -> Iterator[str]:
     yield from foreign(loaded(soup))
     yield from unresolved(soup)
     if path.stat().st_size > PAGE_LIMIT:
-        yield f"is {path.stat().st_size / 1e6:.1f} MB; the limit is {PAGE_LIMIT / 1e6:.1f} MB"
+        yield too_large(path, PAGE_LIMIT)
+
+
+def too_large(path: Path, limit: int) -> str:
+    """Return what to say of a file over its limit."""
+    return f"is {path.stat().st_size / 1e6:.1f} MB; the limit is {limit / 1e6:.1f} MB"
 
 
 def duplicate_ids(soup: BeautifulSoup) -> Iterator[str]:

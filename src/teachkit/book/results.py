@@ -51,12 +51,14 @@ class ResultRole(SphinxRole):
 
 
 def split(target: str) -> tuple[str, str, str]:
-    """Return the run, the metric's path and the format that the role's text names.
+    r"""Return the run, the metric's path and the format that the role's text names.
 
     >>> split("coupling:affine_2.nll|.3f")
     ('coupling', 'affine_2.nll', '.3f')
+    >>> split(r"coupling:affine_2.nll\|.3f")[1:]  # as it must be written in a table
+    ('affine_2.nll', '.3f')
     """
-    target, _, spec = target.partition("|")
+    target, _, spec = target.replace(r"\|", "|").partition("|")
     run, _, path = target.partition(":")
     return run, path, spec
 

@@ -21,7 +21,7 @@ COSTS = {"1": "distance", "2": "squared distance"}
 PRESETS = {"Far apart": {"u": 1.5, "v": 0.0}, "Mixed": {"u": -0.5, "v": 0.0}}
 
 
-def transport(p: str = "1", u: float = 0.5, v: float = 0.0) -> Any:
+def transport(p: str = "1", u: float = 1.0, v: float = 0.0) -> Any:
     """Return the figure of two clouds of five points, their best plan and its potentials, `kantorovich-duality`.
 
     The reader moves the points; the figure shows the plan, and the slack of every pair.
