@@ -40,11 +40,11 @@ __all__ = [
     "unrolled_loss",
 ]
 
-Critic = Callable[[Tensor], Tensor]
+Scores = Callable[[Tensor], Tensor]
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
-def feature_matching_loss(features: Critic, real: Tensor, fake: Tensor) -> Tensor:
+def feature_matching_loss(features: Scores, real: Tensor, fake: Tensor) -> Tensor:
     """Return |mean features(real) - mean features(fake)|^2; no gradient goes through the real samples.
 
     Args:
@@ -69,7 +69,7 @@ def reconstruction_loss(reconstructor: nn.Module, z: Tensor, fake: Tensor) -> Te
     return (z - reconstructor(fake)).square().sum(1).mean()
 
 
-def unrolled(critic: nn.Module, loss: Callable[[Critic], Tensor], *, steps: int, step: float) -> Critic:
+def unrolled(critic: nn.Module, loss: Callable[[Scores], Tensor], *, steps: int, step: float) -> Scores:
     """Return the critic after so many gradient steps on its own loss, as a function whose steps can be differentiated.
 
     The critic itself stays as it is. What the loss depends on, such as the generator through its samples, gets a
@@ -91,7 +91,7 @@ def unrolled(critic: nn.Module, loss: Callable[[Critic], Tensor], *, steps: int,
     steps, step = _check.count("steps", steps, low=0), _check.positive("step", step)
     weights = {name: p.detach().clone().requires_grad_() for name, p in critic.named_parameters()}
 
-    def at(weights: dict[str, Tensor]) -> Critic:
+    def at(weights: dict[str, Tensor]) -> Scores:
         return lambda *inputs: functional_call(critic, weights, inputs)
 
     for _ in range(steps):
@@ -117,7 +117,7 @@ def unrolled_loss(critic: nn.Module, real: Tensor, fake: Tensor, *, steps: int, 
     -1.3863
     """
 
-    def lower(f: Critic) -> Tensor:
+    def lower(f: Scores) -> Tensor:
         return discriminator_loss(f(real), f(fake))
 
     return -lower(unrolled(critic, lower, steps=steps, step=step))
