@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from runs._shared import Outcome, peak_memory_mb, rank_correlation, save_arrays, spread
+from runs._shared import SCRATCH, Outcome, peak_memory_mb, rank_correlation, save_arrays, spread
 from teachkit.data import fashion_mnist
 from teachkit.deep import dcgan, features
 from teachkit.deep.device import Place, pick, precision
@@ -22,7 +22,6 @@ from teachkit.deep.source import Source, scaled
 from teachkit.deep.train import Part, Training
 from teachkit.metrics import fid
 
-SCRATCH = "training"  # the folder of what a run needs to go on
 NETS = ("critic", "generator")
 SHOWN = 36
 

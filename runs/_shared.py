@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import resource
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +21,8 @@ from teachkit._files import write_whole
 from teachkit.book.manifest import describe, write_result
 
 ROOT = Path(__file__).parents[1]
+SCRATCH = "training"  # the folder in a run's own of what it needs to go on
+_FACTS = "all but the arrays"
 
 
 class Outcome(NamedTuple):
@@ -30,14 +35,36 @@ class Outcome(NamedTuple):
     peak_memory_mb: float
 
 
-def side_by_side(train: Callable[..., Outcome], jobs: Iterable[tuple], workers: int) -> Iterator[Outcome]:
-    """Yield ``train(*job)`` of each job in its order; each is printed when it is there."""
+def side_by_side(
+    train: Callable[..., Outcome], jobs: Iterable[tuple], workers: int, kept: Path | None = None
+) -> Iterator[Outcome]:
+    """Yield ``train(*job)`` of each job in its order; each is printed when it is there.
+
+    With a folder ``kept`` every outcome is written there, and read in the next call instead of trained again: a run
+    that was cut off goes on with the training that it was at. A job is known by what ``repr`` says of it.
+    """
+    files = [(job, kept and kept / f"{hashlib.sha256(repr(job).encode()).hexdigest()[:20]}.npz") for job in jobs]
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        for future in [pool.submit(train, *job) for job in jobs]:
+        for future in [pool.submit(_trained, train, job, file) for job, file in files]:
             outcome = future.result()
             shown = {key: round(value, 4) for key, value in outcome.numbers.items()}
             print(outcome.name, outcome.seed, shown, flush=True)
             yield outcome
+
+
+def _trained(train: Callable[..., Outcome], job: tuple, file: Path | None) -> Outcome:
+    """Return the outcome in ``file``, or that of the training, which is then written there."""
+    if file is not None and file.exists():
+        with np.load(file) as arrays:
+            facts = json.loads(str(arrays[_FACTS]))
+            return Outcome(**facts, arrays={key: arrays[key] for key in arrays.files if key != _FACTS})
+    outcome = train(*job)
+    if file is not None:
+        facts = {key: value for key, value in outcome._asdict().items() if key != "arrays"}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with write_whole(file) as out:
+            np.savez(out, **{_FACTS: np.array(json.dumps(facts))}, **outcome.arrays)
+    return outcome
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -68,7 +95,11 @@ def write_record(
     started: float,
     device: str = "cpu",
 ) -> Path:
-    """Write the manifest of a run that started at ``time.perf_counter() == started``; its name is the folder's."""
+    """Write the manifest of a run that started at ``time.perf_counter() == started``; its name is the folder's.
+
+    What the run needed to go on is removed.
+    """
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
     seconds, memory = round(time.perf_counter() - started, 1), max(o.peak_memory_mb for o in outcomes)
     name = out.resolve().name
     manifest = describe(name, asdict(config), list(seeds), metrics, seconds, device, peak_memory_mb=memory)

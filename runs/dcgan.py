@@ -6,7 +6,6 @@ wider networks on all images, and ``--quick`` takes seconds. What was cut off go
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -50,7 +49,6 @@ def main(config: Config, out: Path, workers: int = 2) -> Path:
     save_arrays(out / "samples.npz", _images.film(outcomes[0]), None)
     save_arrays(out / "curves.npz", _images.curves(outcomes))
     metrics = {**summary(outcomes), "floor": _images.floor(setting)}
-    shutil.rmtree(out / _images.SCRATCH)
     return write_record(out, config, setting.seeds, metrics, outcomes, started, describe(pick(setting.device)))
 
 

@@ -6,7 +6,6 @@ seconds. It needs all 60,000 training images. What was cut off goes on with the 
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from runs._shared import Outcome, command, peak_memory_mb, save_arrays, side_by_side, write_record
+from runs._shared import SCRATCH, Outcome, command, peak_memory_mb, save_arrays, side_by_side, write_record
 from teachkit.data import fashion_mnist
 from teachkit.deep import features
 from teachkit.deep.device import Place, describe, pick
@@ -23,8 +22,6 @@ from teachkit.deep.recording import train as record
 from teachkit.deep.source import Source, scaled
 from teachkit.deep.train import Training
 from teachkit.metrics import fid
-
-SCRATCH = "training"
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,6 @@ def main(config: Config, out: Path, workers: int = 1) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     (outcome,) = side_by_side(train, [(config, out)], workers)
     save_arrays(out / "curves.npz", outcome.arrays)
-    shutil.rmtree(out / SCRATCH)
     device = describe(pick(config.device))
     return write_record(out, config, [config.seed], outcome.numbers, [outcome], started, device)
 

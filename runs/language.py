@@ -7,7 +7,6 @@ gpu`` trains wider networks for longer, and ``--quick`` takes seconds. What was 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +19,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from runs._images import SCRATCH, Log
-from runs._shared import Outcome, command, peak_memory_mb, save_arrays, side_by_side, spread, summary, write_record
+from runs._images import Log
+from runs._shared import (
+    SCRATCH,
+    Outcome,
+    command,
+    peak_memory_mb,
+    save_arrays,
+    side_by_side,
+    spread,
+    summary,
+    write_record,
+)
 from teachkit import ngrams
 from teachkit._files import write_whole
 from teachkit.data import text
@@ -109,7 +118,6 @@ def main(config: Config, out: Path, workers: int = 2) -> Path:
     save_arrays(out / "curves.npz", curves)
     _save_lines(config, outcomes, out / "samples.json")
     metrics = {**summary(outcomes), "floor": _floor(config)}
-    shutil.rmtree(out / SCRATCH)
     return write_record(out, config, config.seeds, metrics, outcomes, started, describe(pick(config.device)))
 
 

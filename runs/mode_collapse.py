@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from runs._shared import (
+    SCRATCH,
     Outcome,
     command,
     peak_memory_mb,
@@ -76,11 +77,11 @@ class Config:
     wide: tuple[int, ...] = (128, 128)
     train: int = 20_000
     batch: int = 128
-    steps: int = 3000
+    steps: int = 2000
     every: int = 100
     shown: int = 2500
     least: int = 20
-    frames: tuple[int, ...] = (0, 100, 200, 300, 400, 500, 750, 1000, 1250, 1500, 1750, 2000, 2500, 3000)
+    frames: tuple[int, ...] = (0, 100, 200, 300, 400, 500, 750, 1000, 1250, 1500, 1750, 2000)
     drawn: int = 400
     rounds: int = 9
     round_steps: int = 40
@@ -103,7 +104,7 @@ def main(config: Config, out: Path, workers: int = 2) -> Path:
     jobs = [
         (config, law, method, seed) for law, *_ in config.laws for method in config.methods for seed in config.seeds
     ]
-    outcomes = list(side_by_side(train, jobs, workers))
+    outcomes = list(side_by_side(train, jobs, workers, out / SCRATCH))
     frames = {o.name: o.arrays["frames"].astype(np.float16) for o in outcomes if o.seed == config.seeds[0]}
     save_arrays(out / "samples.npz", {"steps": np.array(config.frames), **frames}, dtype=None)
     names = [key for key in outcomes[0].arrays if key != "frames"]

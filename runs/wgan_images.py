@@ -7,7 +7,6 @@ same command. Data, generator, seeds and comparisons are those of ``runs/dcgan.p
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -62,7 +61,6 @@ def main(config: Config, out: Path, workers: int = 2) -> Path:
     save_arrays(out / "samples.npz", samples, None)
     save_arrays(out / "curves.npz", _images.curves(outcomes))
     metrics = {**summary(outcomes), "floor": _images.floor(setting)}
-    shutil.rmtree(out / _images.SCRATCH)
     return write_record(out, config, setting.seeds, metrics, outcomes, started, describe(pick(setting.device)))
 
 
