@@ -34,6 +34,7 @@ def images(norm, parts):
     return Training(both, parts, Source(pixels, 6, seed=0, prepare=scaled))
 
 
+@pytest.mark.law("wgan-gp-training")
 def test_penalty_recipe_is_the_loop_by_hand():
     """Adam(1e-4, (0, 0.9)); the points between the samples come from the source, so that a training can go on."""
     parts = deep.wgan_parts(noise=3, weight=7.0, critic_steps=2)
@@ -56,6 +57,7 @@ def test_penalty_recipe_is_the_loop_by_hand():
     np.testing.assert_allclose(np.array(ours, float), theirs, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.law("wgan-gp-training")
 def test_recipes_have_the_published_numbers():
     penalty, clipping = deep.wgan_parts(noise=3)[0], deep.clipping_parts(noise=3)[0]
     adam, rmsprop = (part.optimizer([nn.Parameter(torch.zeros(1))]) for part in (penalty, clipping))
@@ -82,6 +84,7 @@ def test_critics_that_keep_images_apart_train(norm):
     assert all(torch.isfinite(x) for step in steps for x in step.losses.values())
 
 
+@pytest.mark.law("samplewise-critic")
 def test_a_critic_with_batch_norm_is_refused():
     with pytest.raises(ValueError, match=r"critic: expected f of one sample at a time, .* \(BatchNorm2d\)"):
         list(images("batch", deep.wgan_parts(noise=4)).run(1))

@@ -1,12 +1,13 @@
 """Laws of short pieces of text, their divergence and its floor, and words (chapter wgan)."""
 
 from collections import Counter
+from math import comb
 
 import numpy as np
 import pytest
 
 from teachkit.data.text import book_text, decode, lines
-from teachkit.likelihood import kl
+from teachkit.likelihood import js, kl
 from teachkit.ngrams import Grams, count, divergence, divergences, valid_word_share, vocabulary, whole_words
 
 
@@ -41,6 +42,7 @@ def test_long_pieces_and_large_codes_stay_apart():
     assert count(x, 7).codes.tolist() == [0, 255, 256**7 - 1]
 
 
+@pytest.mark.law("ngram-divergence")
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_divergence_is_its_definition(rng, n):
     x, y = random_lines(rng, 20), random_lines(rng, 35, weights=[0.7, 0.1, 0.1, 0.1])
@@ -64,11 +66,38 @@ def test_longer_pieces_never_bring_laws_of_whole_lines_nearer(rng):
     assert values == sorted(values)
 
 
+@pytest.mark.law("ngram-divergence")
 def test_order_within_lines_is_seen_by_pairs_alone():
     x, y = [[0, 1, 0, 1]], [[0, 0, 1, 1]]
     single, double = divergences(x, y, 2)
     assert single == 0
-    assert double > 0.1
+    assert double == pytest.approx(4 / 3 * np.log(2) - np.log(3) / 2)
+
+
+@pytest.mark.law("ngram-bounds")
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_laws_of_lines_are_no_nearer_than_their_pieces(rng, n):
+    for symbols in (2, 5):
+        x, y = random_lines(rng, 20, 3, symbols), random_lines(rng, 20, 3, symbols)
+        assert divergence(count(x, n), count(y, n)) <= divergence(count(x, 3), count(y, 3)) + 1e-12
+
+
+@pytest.mark.law("ngram-bounds")
+def test_divergence_of_samples_is_too_large_on_average():
+    """Exactly: over all samples of three draws from each of two laws on two symbols."""
+    p, q, n = 0.3, 0.45, 3
+    chance = lambda k, a: comb(n, k) * a**k * (1 - a) ** (n - k)  # noqa: E731
+    share = lambda k: [k / n, 1 - k / n]  # noqa: E731
+    mean = sum(chance(i, p) * chance(j, q) * js(share(i), share(j)) for i in range(n + 1) for j in range(n + 1))
+    assert mean > js([p, 1 - p], [q, 1 - q])
+
+
+@pytest.mark.law("ngram-bounds")
+def test_floor_is_that_of_first_order(rng):
+    p, N, M = rng.dirichlet(np.full(12, 5)), 2000, 500
+    draws = [[rng.multinomial(size, p) / size for size in (N, M)] for _ in range(400)]
+    values = np.array([js(a, b) for a, b in draws])
+    assert values.mean() == pytest.approx(11 / 8 * (1 / N + 1 / M), rel=5 * values.std() / values.mean() / 20 + 0.02)
 
 
 def test_real_text_has_a_floor_that_falls_with_its_size_and_rises_with_the_pieces(rng):
