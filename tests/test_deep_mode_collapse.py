@@ -37,6 +37,7 @@ def layer(kind, seed=0):
 KINDS = pytest.mark.parametrize("kind", [nn.Linear, nn.Conv1d, nn.Conv2d])
 
 
+@pytest.mark.law("spectral-norm")
 @KINDS
 def test_spectral_norm_is_one(kind):
     plain = layer(kind)
@@ -59,6 +60,7 @@ def test_spectral_norm_and_its_gradient_are_those_of_torch(kind):
     torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.law("power-iteration")
 def test_one_pass_is_one_step_of_power_iteration():
     """The numbers are those of the NumPy twin; without training nothing moves."""
     plain = layer(nn.Linear)
@@ -78,6 +80,7 @@ def test_two_passes_before_one_gradient():
     assert all(p.grad.isfinite().all() for p in net.parameters())
 
 
+@pytest.mark.law("spectral-norm")
 def test_normalised_network_stretches_nothing():
     net = deep.spectral_norm(
         mlp((2, 16, 16, 1), generator=seeded(), dtype=torch.float64), generator=seeded(), warmup=300
@@ -94,6 +97,7 @@ def test_normalised_convolution_stretches_at_most_by_the_root_of_its_places():
     assert torch.linalg.matrix_norm(matrix.detach(), 2).item() <= 2 + 1e-9
 
 
+@pytest.mark.law("minibatch-features")
 def test_minibatch_features_are_the_double_sum():
     net, x = deep.MinibatchDiscrimination(3, 2, 4, generator=seeded(), dtype=torch.float64), normal(5, 3)
     M = torch.einsum("na,abc->nbc", x, net.T).detach().numpy()
@@ -103,6 +107,7 @@ def test_minibatch_features_are_the_double_sum():
     np.testing.assert_allclose(out[:, 3:].detach(), expected, rtol=1e-12)
 
 
+@pytest.mark.law("minibatch-features")
 def test_minibatch_features_do_not_depend_on_the_order_of_the_others():
     net, x = deep.MinibatchDiscrimination(3, 2, 4, generator=seeded(), dtype=torch.float64), normal(6, 3)
     order = torch.randperm(6, generator=seeded())
@@ -112,6 +117,7 @@ def test_minibatch_features_do_not_depend_on_the_order_of_the_others():
     assert torch.autograd.gradcheck(net, (normal(3, 3).requires_grad_(),))
 
 
+@pytest.mark.law("packing")
 @pytest.mark.parametrize("m", [1, 2, 3])
 def test_packed_discriminator_sees_what_the_numpy_twin_packs(m):
     x = normal(6, 2)
@@ -131,12 +137,6 @@ def test_feature_matching_is_the_distance_of_means_and_teaches_the_fake_samples_
     assert deep.feature_matching_loss(D[:-1], real, real.flip(0)).item() == pytest.approx(0, abs=1e-20)
 
 
-def test_reconstruction_loss_is_zero_for_an_inverse():
-    z = normal(5, 2)
-    assert deep.reconstruction_loss(lambda x: x / 3, z, 3 * z).item() == pytest.approx(0, abs=1e-25)
-    torch.testing.assert_close(deep.reconstruction_loss(lambda x: x, z, 3 * z), (4 * z**2).sum(1).mean())
-
-
 class Quadratic(nn.Module):
     """The critic x -> A-weighted phi of the quadratic game, of one row theta."""
 
@@ -148,6 +148,7 @@ class Quadratic(nn.Module):
         return theta @ A @ self.phi - self.phi @ C @ self.phi / 2
 
 
+@pytest.mark.law("unrolled-gradient")
 @pytest.mark.parametrize("k", [0, 1, 4])
 def test_gradient_through_the_steps_is_the_closed_form_of_the_quadratic_game(k, rng):
     A, C = rng.standard_normal((3, 2)), np.array([[2.0, 0.5], [0.5, 1.0]])
@@ -175,6 +176,7 @@ def test_no_steps_give_the_gradient_of_the_minimax_loss():
     torch.testing.assert_close(torch.autograd.grad(loss, list(G.parameters())), wanted)
 
 
+@pytest.mark.law("unrolled-gradient")
 @pytest.mark.parametrize("k", [1, 3])
 def test_gradient_of_the_unrolled_loss_is_its_slope(k):
     """Also with a critic that is held fixed, as the engine holds it in the generator's turn."""
