@@ -42,6 +42,7 @@ def losses(model, steps):
     return [step.losses["net"].item() for step in model.run(steps)]
 
 
+@pytest.mark.law("training-resume")
 def test_a_training_goes_on_as_if_nothing_had_been(tmp_path):
     random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
     path, whole = tmp_path / "a" / "checkpoint.pt", training()
@@ -82,6 +83,7 @@ def test_another_model_is_refused(tmp_path):
         checkpoint.load(tmp_path / "c.pt", training(hidden=9), CONFIG)
 
 
+@pytest.mark.law("training-resume")
 @pytest.mark.parametrize("place", [0.02, 0.5, 0.999])
 def test_one_flipped_bit_is_noticed(place, tmp_path):
     path = tmp_path / "c.pt"
@@ -124,6 +126,7 @@ def test_nothing_in_a_file_is_run(tmp_path):
     assert not (tmp_path / "boom").exists()
 
 
+@pytest.mark.law("training-resume")
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path):
     """A limit on the size of files fails in the middle of the write, as a full disk does."""
     path, model = tmp_path / "c.pt", training()

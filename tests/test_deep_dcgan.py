@@ -24,6 +24,7 @@ def kinds(net):
     return [type(layer) for layer in net]
 
 
+@pytest.mark.law("dcgan-rules")
 @pytest.mark.parametrize("size", [28, 32])
 def test_networks_keep_the_rules(size):
     """No pooling, no dense layer; normalised everywhere but at the image; ReLU and tanh; leaky ReLU 0.2."""
@@ -49,6 +50,7 @@ def test_every_pixel_and_every_number_counts():
     assert (J.abs().sum(1) > 0).all()
 
 
+@pytest.mark.law("dcgan-rules")
 def test_weights_are_normal_and_come_from_the_generator_alone():
     before = torch.random.get_rng_state()
     first, again = (dcgan.generator(32, 16, rng=seeded(3)) for _ in range(2))
@@ -69,6 +71,7 @@ def test_layer_norm_is_over_all_of_one_sample():
     torch.testing.assert_close(D[3](h), (h - mean) / torch.sqrt(var + D[3].eps))
 
 
+@pytest.mark.law("dcgan-rules")
 def test_recipe_has_the_papers_numbers():
     critic, generator = dcgan.parts(noise=4)
     for part in (critic, generator):
@@ -92,6 +95,7 @@ def test_losses_of_a_step_are_those_of_the_game():
     assert step.losses["critic"].item() == pytest.approx(loss.item(), rel=1e-6)
 
 
+@pytest.mark.law("batch-norm-mixes")
 def test_a_picture_depends_on_its_own_noise_alone():
     G = dcgan.generator(4, 2, rng=seeded())
     for _ in range(3):
@@ -118,6 +122,7 @@ def test_bytes_survive_the_way_to_numbers_and_back():
     np.testing.assert_array_equal(dcgan.pixels(scaled(x)), x[:, 0].numpy())
 
 
+@pytest.mark.law("slerp")
 def test_the_arc_keeps_length_and_speed():
     z0, z1 = torch.randn(2, 64, generator=seeded(), dtype=torch.double)
     z1 *= z0.norm() / z1.norm()
@@ -146,6 +151,7 @@ def test_walk_shows_the_arc():
     np.testing.assert_array_equal(dcgan.walk(G, z0, z1, 5), dcgan.images(G, dcgan.slerp(z0, z1, 5)))
 
 
+@pytest.mark.law("class-mean")
 def test_arithmetic_of_three_each_has_the_length_of_noise():
     z = torch.randn(3, 3, 40_000, generator=seeded(), dtype=torch.double)
     result = dcgan.arithmetic(*z)

@@ -47,6 +47,7 @@ for step in train(model(), 400, folder=folder, config=CONFIG, every=7, log_every
 """
 
 
+@pytest.mark.law("training-resume")
 def test_killed_at_any_moment_it_goes_on_bit_by_bit(root, tmp_path):
     script, log, folder = tmp_path / "killed.py", tmp_path / "log", tmp_path / "run"
     script.write_text(KILLED)
@@ -107,6 +108,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(tmp_path):
     assert [step.step for step in again] == [11]
 
 
+@pytest.mark.law("training-resume")
 def test_another_configuration_touches_nothing(tmp_path):
     list(train(model(), 10, folder=tmp_path, config=CONFIG, log_every=5))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

@@ -91,6 +91,7 @@ def test_a_network_is_touched_after_each_turn():
     assert (training.nets["net"][0].weight == 7).all()
 
 
+@pytest.mark.law("weight-average")
 def test_the_average_is_that_of_the_weights():
     training = line(ema={"net": 0.9})
     average, weights = None, training.nets["net"][0].weight

@@ -77,6 +77,7 @@ def covariance(k, rank, rng):
     return A @ A.T
 
 
+@pytest.mark.law("fid")
 @pytest.mark.parametrize("ranks", [(4, 4), (4, 2), (1, 3), (2, 0), (0, 0)])
 def test_frechet_distance_is_the_square_of_the_transport_distance(ranks, rng):
     """The independent form takes the root of the product of the covariances."""
@@ -104,6 +105,7 @@ def test_fid_of_fewer_rows_than_features(rng):
     assert fid(a, b) == pytest.approx(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(S1 + S2), rel=1e-9)
 
 
+@pytest.mark.law("fid")
 def test_fid_is_the_frechet_distance_of_the_moments(rng):
     a, b = rng.standard_normal((50, 3)) @ covariance(3, 3, rng), rng.standard_normal((70, 3)) + 1
     moments = [f(x) for x in (a, b) for f in (lambda x: x.mean(0), lambda x: np.cov(x, rowvar=False))]
@@ -112,6 +114,7 @@ def test_fid_is_the_frechet_distance_of_the_moments(rng):
     assert fid(a @ turn + 3, b @ turn + 3) == pytest.approx(fid(a, b), rel=1e-9)
 
 
+@pytest.mark.law("fid-floor")
 def test_fid_of_one_law_falls_as_one_over_the_number_of_samples(rng):
     def mean_fid(n):
         return np.mean([fid(*rng.standard_normal((2, n, 4))) for _ in range(60)])
