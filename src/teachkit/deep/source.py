@@ -73,11 +73,11 @@ class Source:
         return self._prepare(first) if self._alone else (self._prepare(first), *others)
 
     def normal(self, *shape: int) -> Tensor:
-        """Return standard normal noise [batch, *shape], this process's rows."""
+        """Return standard normal noise of shape [batch, ...], this process's rows."""
         return torch.randn(self.size, *shape, generator=self._noise, device=self.device)[self._mine]
 
     def uniform(self, *shape: int) -> Tensor:
-        """Return uniform noise from [0, 1), [batch, *shape], this process's rows."""
+        """Return uniform noise from [0, 1) of shape [batch, ...], this process's rows."""
         return torch.rand(self.size, *shape, generator=self._noise, device=self.device)[self._mine]
 
     def state(self) -> dict[str, Any]:
