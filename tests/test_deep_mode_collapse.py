@@ -260,6 +260,7 @@ def test_each_cure_teaches_the_generator_something_else():
         (lambda: deep.recipe("prayer", TINY, generator=seeded()), "method: expected one of gan, minimax"),
         (lambda: deep.Packed(nn.Identity(), 2)(torch.zeros(3, 2)), "x: expected a multiple of 2 samples, got 3"),
         (lambda: deep.spectral_norm(nn.ReLU(), generator=seeded()), "net: expected a linear or convolution layer"),
+        (lambda: deep.SpectralNorm(torch.zeros(2, 2), generator=seeded()), "W: expected a weight that is not zero"),
         (
             lambda: deep.MinibatchDiscrimination(3, generator=seeded())(torch.zeros(2, 4)),
             r"x: expected shape \[n, 3\], got \(2, 4\)",

@@ -1,4 +1,4 @@
-"""What the generator asks for in some cures: matched means, noise that can be read off, squares for logarithms."""
+"""What the generator asks for in some cures: matched means, noise read off, squares for logarithms; slopes; buffers."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from torch import nn
 
 from teachkit.deep import mode_collapse as deep
 from teachkit.deep.adversarial import LEAST_SQUARES
+from teachkit.deep.minimax import mlp
 
 
 def normal(*shape, seed=1):
@@ -51,8 +52,43 @@ def test_best_critic_of_least_squares_is_that_of_the_game():
     np.testing.assert_allclose(torch.autograd.grad(loss, D)[0], 0, atol=1e-7)
 
 
+class Linear(nn.Module):
+    def __init__(self, W):
+        super().__init__()
+        self.W = W
+
+    def forward(self, x):
+        return x @ self.W.T
+
+
+@pytest.mark.law("spectral-norm")
+def test_product_of_the_norms_bounds_the_slope_and_is_attained_where_layers_are_aligned():
+    """Random layers stay below it; layers s_i a_i a_{i-1}^T with positive unit vectors reach it for positive x."""
+    x, units = normal(200, 4), [nn.functional.normalize(normal(4, seed=i).abs(), dim=0) for i in range(4)]
+    aligned = [(2.0 + i) * torch.outer(units[i + 1], units[i]) for i in range(3)]
+    for Ws in ([normal(4, 4, seed=i) for i in range(3)], aligned):
+        net = nn.Sequential(*[m for W in Ws for m in (Linear(W), nn.ReLU())][:-1])
+        product = np.prod([np.linalg.norm(W, 2) for W in Ws])
+        stretch = (net(x) - net(x.flip(0))).norm(dim=1) / (x - x.flip(0)).norm(dim=1)
+        assert stretch.max().item() <= product * (1 + 1e-12)
+    assert (net(3 * units[0]) - net(units[0])).norm().item() == pytest.approx(2 * product) == 2 * 2 * 3 * 4
+
+
 @pytest.mark.law("spectral-norm")
 def test_log_odds_of_slope_one_give_losses_of_slope_one():
     v = normal(200, 1).mul(20).requires_grad_()
     for loss in (nn.functional.logsigmoid(v), nn.functional.logsigmoid(-v)):
         assert torch.autograd.grad(loss.sum(), v)[0].abs().max().item() <= 1
+
+
+def test_looking_ahead_moves_no_buffer_of_the_critic():
+    """Neither the vectors of spectral norms nor the means of batch normalisation, which a pass moves."""
+    x, seeded = normal(6, 2).float(), torch.Generator().manual_seed(0)
+    first, *rest = mlp((2, 5, 1), generator=seeded)
+    critic = deep.spectral_norm(nn.Sequential(first, nn.BatchNorm1d(5), *rest), generator=seeded, warmup=0)
+    before = {name: b.clone() for name, b in critic.named_buffers()}
+    deep.unrolled(critic, lambda f: f(x).square().mean(), steps=2, step=0.1)(x)
+    assert all(torch.equal(b, before[name]) for name, b in critic.named_buffers())
+    critic(x)
+    moved = {name for name, b in critic.named_buffers() if not torch.equal(b, before[name])}
+    assert {"0.parametrizations.weight.0.u", "1.running_mean"} <= moved

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy.optimize import linprog
+from scipy.stats import binom
 
 from teachkit import metrics
 from teachkit import mode_collapse as mc
@@ -101,12 +102,20 @@ def test_packed_distance_is_the_sum_over_all_packs(k, m, rng):
 @pytest.mark.law("packing")
 @pytest.mark.parametrize("kept", [1, 3, 7])
 @pytest.mark.parametrize("m", [1, 2, 4])
-def test_dropped_modes_raise_the_packed_distance_as_fast_as_can_be(kept, m):
+def test_dropped_modes_raise_the_packed_distance_as_fast_as_can_be(kept, m, rng):
     """A pack shows a lost mode with probability 1 - (1 - t)^m, and no two laws at distance t are further apart."""
-    p, q = np.full(8, 1 / 8), np.where(np.arange(8) < kept, 1 / kept, 0)
-    expected = 1 - (kept / 8) ** m
-    assert mc.packed_total_variation(p, q, m) == pytest.approx(expected, abs=1e-14)
-    assert mc.packed_bounds(p, q, m)[1] == pytest.approx(expected, abs=1e-14)
+    for p in (np.full(8, 1 / 8), rng.dirichlet(np.ones(8))):
+        left = p[:kept].sum()
+        q = np.where(np.arange(8) < kept, p / left, 0)
+        assert mc.packed_total_variation(p, q, m) == pytest.approx(1 - left**m, abs=1e-13)
+        assert mc.packed_bounds(p, q, m)[1] == pytest.approx(1 - left**m, abs=1e-13)
+
+
+@pytest.mark.law("packing")
+def test_distance_of_large_packs_of_two_values_is_that_of_binomial_laws():
+    i, m = np.arange(1501), 1500  # (1500 choose 750) is above the largest float
+    expected = total_variation(binom.pmf(i, m, 0.5), binom.pmf(i, m, 0.51))
+    assert mc.packed_total_variation([0.5, 0.5], [0.49, 0.51], m) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.law("packing")
@@ -185,14 +194,14 @@ def test_step_of_the_bilinear_game_that_looks_ahead_has_eigenvalues_of_known_mod
 
 
 def test_in_the_bilinear_game_looking_ahead_ends_the_circling():
-    """The gradient is phi + 2 k h theta: a brake on theta, while plain steps spiral outwards."""
+    """The gradient is phi + 2 k h theta: a brake on theta, while plain alternating steps stay on their ellipse."""
     theta, phi, h = 1.0, 0.0, 0.1
     for _ in range(500):
         slope = mc.unrolled_gradient([[1.0]], [theta], [phi], steps=5, step=h)[0]
         assert slope == pytest.approx(phi + 2 * 5 * h * theta)
         theta, phi = theta - h * slope, phi + h * theta
-    *_, (x, y) = bilinear_dynamics("simultaneous", 1.0, 0.0, step=h, steps=500)
-    assert np.hypot(theta, phi) < 1e-6 < 1 < np.hypot(x, y)
+    *_, (x, y) = bilinear_dynamics("alternating", 1.0, 0.0, step=h, steps=500)
+    assert np.hypot(theta, phi) < 1e-6 < 0.9 < np.hypot(x, y)
 
 
 @pytest.mark.law("lost-modes")
@@ -253,6 +262,7 @@ GAME = {"A": [[1.0, 2.0]], "theta": [1.0], "phi": [0.0, 1.0], "steps": 1, "step"
         (lambda: mc.packed_total_variation([0.5, 0.6], [0.5, 0.5], 2), "p: expected non-negative numbers with sum 1"),
         (lambda: mc.packed_total_variation([0.5, 0.5], [1.0], 2), "q: expected a vector of 2 entries"),
         (lambda: mc.packed_total_variation([0.1] * 10, [0.1] * 10, 20), "m: expected less"),
+        (lambda: mc.packed_total_variation([0.5, 0.5], [0.5, 0.5], 100_000), "m: expected less"),
         (lambda: mc.unrolled_gradient(**{**GAME, "phi": [1.0]}), "phi: expected a vector of 2 entries"),
         (lambda: mc.unrolled_gradient(**GAME, C=[[1.0, 1.0], [0.0, 1.0]]), "C: expected a symmetric matrix"),
         (lambda: mc.unrolled_gradient(**{**GAME, "step": 0.0}), "step: expected a finite number above 0"),

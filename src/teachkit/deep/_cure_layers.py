@@ -20,10 +20,15 @@ class SpectralNorm(nn.Module):
         W: the weight at the start, [out, ...]; all but its first axis are taken for one.
         generator: source of the first u.
         warmup: iterations before the first pass.
+
+    Raises:
+        ValueError: if W is zero, which no number makes a weight of norm 1.
     """
 
     def __init__(self, W: Tensor, *, generator: torch.Generator, warmup: int = 15) -> None:
         super().__init__()
+        if not W.any():
+            raise ValueError("W: expected a weight that is not zero")
         u = torch.randn(len(W), generator=generator, dtype=W.dtype, device=generator.device).to(W.device)
         self.register_buffer("u", normalize(u, dim=0))
         for _ in range(_check.count("warmup", warmup, low=0)):
@@ -44,10 +49,11 @@ class SpectralNorm(nn.Module):
 
 
 def spectral_norm(net: nn.Module, *, generator: torch.Generator, warmup: int = 15) -> nn.Module:
-    """Divide every linear and convolution weight of the network by its largest singular value, in place.
+    """Divide the weight of every Linear, Conv1d and Conv2d by its largest singular value, in place.
 
-    A linear layer then stretches no vector, statement `spectral-norm`. A convolution's weight counts as the matrix
-    [out, in * height * width]; with stride 1 the layer itself stretches at most sqrt(height * width) times.
+    Other layers stay as they are. A linear layer then stretches no vector, statement `spectral-norm`. A convolution's
+    weight counts as the matrix [out, in * height * width]; with stride 1 the layer itself stretches at most
+    sqrt(height * width) times.
 
     Args:
         net: a layer, or a network with layers in it; it is returned.
@@ -55,7 +61,7 @@ def spectral_norm(net: nn.Module, *, generator: torch.Generator, warmup: int = 1
         warmup: iterations before the first pass.
 
     Raises:
-        ValueError: if there is no such layer.
+        ValueError: if there is no such layer, or the weight of one is zero.
 
     >>> layer = spectral_norm(nn.Linear(3, 2, bias=False), generator=torch.Generator().manual_seed(0), warmup=99)
     >>> round(torch.linalg.matrix_norm(layer.weight.detach(), 2).item(), 4)
@@ -83,6 +89,9 @@ class MinibatchDiscrimination(nn.Module):
         width: c.
         generator: source of T, normal with variance 1 / a.
         dtype: of T.
+
+    Raises:
+        ValueError: if a size is below 1; in a pass, if x is not [n, a].
     """
 
     def __init__(
@@ -112,6 +121,9 @@ class Packed(nn.Module):
     Args:
         net: [k, m * d] -> [k, 1], for samples with d numbers.
         m: samples in a pack.
+
+    Raises:
+        ValueError: if m is below 1; in a pass, if the rows are no multiple of m.
 
     >>> Packed(nn.Linear(6, 1), 3)(torch.zeros(12, 2)).shape
     torch.Size([4, 1])

@@ -72,8 +72,8 @@ def reconstruction_loss(reconstructor: nn.Module, z: Tensor, fake: Tensor) -> Te
 def unrolled(critic: nn.Module, loss: Callable[[Scores], Tensor], *, steps: int, step: float) -> Scores:
     """Return the critic after so many gradient steps on its own loss, as a function whose steps can be differentiated.
 
-    The critic itself stays as it is. What the loss depends on, such as the generator through its samples, gets a
-    gradient through every step, statement `unrolled-gradient`.
+    The critic itself stays as it is, with its buffers. What the loss depends on, such as the generator through its
+    samples, gets a gradient through every step, statement `unrolled-gradient`.
 
     Args:
         critic: [n, ...] -> [n, 1].
@@ -90,9 +90,10 @@ def unrolled(critic: nn.Module, loss: Callable[[Scores], Tensor], *, steps: int,
     """
     steps, step = _check.count("steps", steps, low=0), _check.positive("step", step)
     weights = {name: p.detach().clone().requires_grad_() for name, p in critic.named_parameters()}
+    buffers = {name: b.clone() for name, b in critic.named_buffers()}  # a pass may move them
 
     def at(weights: dict[str, Tensor]) -> Scores:
-        return lambda *inputs: functional_call(critic, weights, inputs)
+        return lambda *inputs: functional_call(critic, weights | buffers, inputs)
 
     for _ in range(steps):
         slopes = torch.autograd.grad(loss(at(weights)), list(weights.values()), create_graph=True)
@@ -103,13 +104,11 @@ def unrolled(critic: nn.Module, loss: Callable[[Scores], Tensor], *, steps: int,
 def unrolled_loss(critic: nn.Module, real: Tensor, fake: Tensor, *, steps: int, step: float) -> Tensor:
     """Return V(D_k) = mean log D_k(real) + mean log(1 - D_k(fake)), with the critic D_k of k steps ahead.
 
-    With 0 steps its gradient is that of the minimax loss.
-
     Args:
         critic: gives logits.
         real: [n, ...].
         fake: [m, ...].
-        steps: k, steps of gradient ascent of V on these samples.
+        steps: k, steps of gradient ascent of V on these samples; with 0 the gradient is that of the minimax loss.
         step: their size.
 
     >>> critic = nn.Linear(1, 1, bias=False); _ = nn.init.zeros_(critic.weight)
