@@ -16,7 +16,7 @@ from teachkit import _check
 Field = Callable[[float, np.ndarray], np.ndarray]
 Path = Iterator[tuple[float, np.ndarray]]
 Solver = Callable[[Field, ArrayLike, float, float, int], Path]
-Step = Callable[[Field, float, np.ndarray, float], np.ndarray]
+OneStep = Callable[[Field, float, np.ndarray, float], np.ndarray]
 
 
 def euler(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
@@ -82,7 +82,7 @@ def _rk4_step(f: Field, t: float, y: np.ndarray, h: float) -> np.ndarray:
     return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
-def _solve(step: Step, f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
+def _solve(step: OneStep, f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
     y0 = _check.array("y0", y0).copy()
     h = _step_size(t0, t1, steps)
 
@@ -93,7 +93,7 @@ def _solve(step: Step, f: Field, y0: ArrayLike, t0: float, t1: float, steps: int
     return _iterates(step, slope, y0, float(t0), float(t1), h, int(steps))
 
 
-def _iterates(step: Step, f: Field, y: np.ndarray, t0: float, t1: float, h: float, steps: int) -> Path:
+def _iterates(step: OneStep, f: Field, y: np.ndarray, t0: float, t1: float, h: float, steps: int) -> Path:
     yield t0, y.copy()
     for k in range(steps):
         y = step(f, t0 + k * h, y, h)
