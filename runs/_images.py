@@ -16,7 +16,7 @@ from torch import nn
 from runs._shared import SCRATCH, Outcome, peak_memory_mb, rank_correlation, save_arrays, spread
 from teachkit.data import fashion_mnist
 from teachkit.deep import dcgan, features
-from teachkit.deep.device import Place, pick, precision
+from teachkit.deep.device import Place, describe, place, precision
 from teachkit.deep.recording import CURVES, progress, read_rows, train
 from teachkit.deep.source import Source, scaled
 from teachkit.deep.train import Part, Training
@@ -100,6 +100,8 @@ def follow(
 ) -> Outcome:
     """Train one game and compare its images with the test images now and then; go on if it was cut off.
 
+    Under ``torchrun`` the first process alone compares and writes; the outcomes of the others are empty.
+
     Args:
         setting: of the run.
         name: of the game.
@@ -111,29 +113,47 @@ def follow(
         weights: where the averaged generator goes, if anywhere.
     """
     torch.set_num_threads(1)
-    device, folder = pick(setting.device), out / SCRATCH / f"{name}_{seed}"
-    torch.backends.cudnn.benchmark = device.type == "cuda"
-    data = torch.from_numpy(fashion_mnist("train", setting.train).x)[:, None]
-    source = Source(data, setting.batch, seed=seed, prepare=scaled, here=Place(device))
-    training = Training(
-        nets, parts, source, ema={"generator": setting.ema}, compiled=setting.compiled,
-        precision=precision(device) if setting.mixed else torch.float32,
-    )  # fmt: skip
-    made = {"config": dict(config), "game": name, "seed": seed}
-    steps = train(training, setting.steps, folder=folder, config=made, every=setting.every, log_every=setting.thin)
-    log, compare = Log(folder / "compared.npz", training.step), _judge(setting, device)
-    G, start = training.averages["generator"].module, training.step
-    if start % setting.every == 0 and start not in log.steps:  # else it was cut off while it was compared
-        log.add(start, np.nan, **compare(G))
-    batch, began = setting.batch * parts[0].times, time.perf_counter()
-    for step in progress(steps, setting.steps, batch, start=start, quiet=not sys.stderr.isatty()):
-        if step.step % setting.every == 0:
-            log.add(step.step, time.perf_counter() - began, **compare(G))
-            began = time.perf_counter()
+    torch.backends.cudnn.benchmark = setting.device != "cpu"
+    folder, batch = out / SCRATCH / f"{name}_{seed}", setting.batch * parts[0].times
+    with place(setting.device) as here:
+        data = torch.from_numpy(fashion_mnist("train", setting.train).x)[:, None]
+        source = Source(data, setting.batch, seed=seed, prepare=scaled, here=here)
+        training = Training(
+            nets, parts, source, ema={"generator": setting.ema}, compiled=setting.compiled,
+            precision=precision(here.device) if setting.mixed else torch.float32,
+        )  # fmt: skip
+        made = {
+            "config": dict(config),
+            "game": name,
+            "seed": seed,
+            **({"processes": here.world} if here.world > 1 else {}),
+        }
+        often = {"every": setting.every, "log_every": setting.thin}
+        steps = train(training, setting.steps, folder=folder, config=made, here=here, **often)
+        if here.rank:
+            return Outcome(name, seed, {"steps": sum(1 for _ in steps)}, {}, peak_memory_mb())
+        log, compare = Log(folder / "compared.npz", training.step), _judge(setting, here.device)
+        G, start = training.averages["generator"].module, training.step
+        if start % setting.every == 0 and start not in log.steps:  # else it was cut off while it was compared
+            log.add(start, np.nan, **compare(G))
+        began = time.perf_counter()
+        for step in progress(steps, setting.steps, batch, start=start, quiet=not sys.stderr.isatty()):
+            if step.step % setting.every == 0:
+                log.add(step.step, time.perf_counter() - began, **compare(G))
+                began = time.perf_counter()
     if weights is not None:
         dcgan.save(weights, G)
     curves = {**_losses(folder / CURVES), **log.arrays()}
     return Outcome(name, seed, _numbers(setting, curves, batch), curves, peak_memory_mb())
+
+
+def device(here: Place) -> str:
+    """Return the device as a record names it, with the number of processes where there are several.
+
+    >>> device(Place(torch.device("cpu"))), device(Place(torch.device("cpu"), 0, 2))
+    ('cpu', '2 x cpu')
+    """
+    return f"{here.world} x {describe(here.device)}" if here.world > 1 else describe(here.device)
 
 
 class Log:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import resource
 import shutil
 import time
@@ -41,8 +42,12 @@ def side_by_side(
     """Yield ``train(*job)`` of each job in its order; each is printed when it is there.
 
     With a folder ``kept`` every outcome is written there, and read in the next call instead of trained again: a run
-    that was cut off goes on with the training that it was at. A job is known by what ``repr`` says of it.
+    that was cut off goes on with the training that it was at. A job is known by what ``repr`` says of it. Under
+    ``torchrun`` the processes go through the jobs together, one job at a time.
     """
+    if "LOCAL_RANK" in os.environ:
+        yield from (train(*job) for job in jobs)
+        return
     files = [(job, kept and kept / f"{hashlib.sha256(repr(job).encode()).hexdigest()[:20]}.npz") for job in jobs]
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         for future in [pool.submit(_trained, train, job, file) for job, file in files]:
@@ -99,10 +104,11 @@ def write_record(
 
     What the run needed to go on is removed.
     """
-    shutil.rmtree(out / SCRATCH, ignore_errors=True)
     seconds, memory = round(time.perf_counter() - started, 1), max(o.peak_memory_mb for o in outcomes)
     name = out.resolve().name
     manifest = describe(name, asdict(config), list(seeds), metrics, seconds, device, peak_memory_mb=memory)
+    write_result(out, manifest)  # a record that is refused takes no training along
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
     return write_result(out, manifest)
 
 

@@ -2,6 +2,7 @@
 
 ``python -m runs.dcgan`` takes about ten minutes on two cores and writes ``results/dcgan``; ``--profile gpu`` trains
 wider networks on all images, and ``--quick`` takes seconds. What was cut off goes on with the same command.
+``torchrun --nproc-per-node=2 -m runs.dcgan`` shares each batch between two processes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from runs._images import Setting
 from runs._shared import Outcome, command, save_arrays, side_by_side, summary, write_record
 from teachkit.deep import dcgan
 from teachkit.deep.adversarial import HINGE, LEAST_SQUARES, MINIMAX, NON_SATURATING
-from teachkit.deep.device import describe, pick
+from teachkit.deep.device import place
 
 GAMES = {"minimax": MINIMAX, "non_saturating": NON_SATURATING, "least_squares": LEAST_SQUARES, "hinge": HINGE}
 
@@ -45,11 +46,14 @@ def main(config: Config, out: Path, workers: int = 2) -> Path:
     """Train from every seed, and write the manifest, curves, samples and one generator's weights to ``out``."""
     started, setting = time.perf_counter(), config.setting
     out.mkdir(parents=True, exist_ok=True)
-    outcomes = list(side_by_side(train, [(config, seed, out) for seed in setting.seeds], workers))
+    with place(setting.device) as here:
+        outcomes = list(side_by_side(train, [(config, seed, out) for seed in setting.seeds], workers))
+    if here.rank:
+        return out
     save_arrays(out / "samples.npz", _images.film(outcomes[0]), None)
     save_arrays(out / "curves.npz", _images.curves(outcomes))
     metrics = {**summary(outcomes), "floor": _images.floor(setting)}
-    return write_record(out, config, setting.seeds, metrics, outcomes, started, describe(pick(setting.device)))
+    return write_record(out, config, setting.seeds, metrics, outcomes, started, _images.device(here))
 
 
 def train(config: Config, seed: int, out: Path) -> Outcome:

@@ -18,7 +18,7 @@ from runs._images import Setting
 from runs._shared import Outcome, command, save_arrays, side_by_side, summary, write_record
 from teachkit.deep import wgan
 from teachkit.deep.dcgan import Norm
-from teachkit.deep.device import describe, pick
+from teachkit.deep.device import place
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,16 @@ def main(config: Config, out: Path, workers: int = 2) -> Path:
     started, setting = time.perf_counter(), config.setting
     out.mkdir(parents=True, exist_ok=True)
     jobs = [(config, game, seed, out) for game in config.games for seed in setting.seeds]
-    outcomes = list(side_by_side(train, jobs, workers))
+    with place(setting.device) as here:
+        outcomes = list(side_by_side(train, jobs, workers))
+    if here.rank:
+        return out
     first = [o for o in outcomes if o.seed == setting.seeds[0]]
     samples = {f"{o.name}_{key}": x for o in first for key, x in film(o).items()}
     save_arrays(out / "samples.npz", samples, None)
     save_arrays(out / "curves.npz", _images.curves(outcomes))
     metrics = {**summary(outcomes), "floor": _images.floor(setting)}
-    return write_record(out, config, setting.seeds, metrics, outcomes, started, describe(pick(setting.device)))
+    return write_record(out, config, setting.seeds, metrics, outcomes, started, _images.device(here))
 
 
 def film(outcome: Outcome) -> dict[str, np.ndarray]:

@@ -59,6 +59,16 @@ def test_a_training_goes_on_as_if_nothing_had_been(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["checkpoint.pt"]
 
 
+def test_a_file_is_read_on_the_cpu_whatever_the_device(tmp_path):
+    """Generators take their state from there alone."""
+    model = training()
+    losses(model, 2)
+    checkpoint.save(tmp_path / "c.pt", model, CONFIG)
+    model.source.device = torch.device("meta")
+    checkpoint.load(tmp_path / "c.pt", model, CONFIG)
+    assert model.step == 2
+
+
 def test_averaged_weights_fit_a_network(tmp_path):
     model = training()
     losses(model, 5)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from teachkit.deep.device import describe, deterministic, pick, place, precision
 
@@ -12,6 +13,24 @@ def test_determinism_is_switched_back():
     with deterministic():
         assert torch.are_deterministic_algorithms_enabled()
     assert not torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with deterministic():
+            assert not torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def test_a_place_within_a_place_is_the_same(monkeypatch):
+    given = {"LOCAL_RANK": 0, "RANK": 0, "WORLD_SIZE": 1, "MASTER_ADDR": "localhost", "MASTER_PORT": 0}
+    for name, value in given.items():
+        monkeypatch.setenv(name, str(value))
+    with place("cpu") as outer:
+        with place("cpu") as inner:
+            assert inner == outer
+        assert dist.is_initialized()
+    assert not dist.is_initialized()
 
 
 def test_without_others_a_process_is_alone():

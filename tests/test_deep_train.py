@@ -135,6 +135,17 @@ def test_it_learns_as_the_raw_loop_does():
     np.testing.assert_allclose(ours, raw, rtol=1e-5)
 
 
+def test_what_is_frozen_stays_so_and_nothing_else_is_left_so():
+    training = game()
+    frozen = training.nets["generator"][0].weight.requires_grad_(False)
+    before = frozen.clone()
+    for _ in training.run(2):
+        held = [p for net in training.nets.values() for p in net.parameters() if not p.requires_grad]
+        assert len(held) == 1
+        assert held[0] is frozen
+    assert torch.equal(frozen, before)
+
+
 @pytest.mark.parametrize("where", ["loss", "gradient"])
 def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(where):
     training = line(ema={"net": 0.9})
@@ -151,6 +162,28 @@ def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(where):
         seen.extend(step.step for step in training.run(10))
     assert seen == [1, 2]
     assert all(torch.isfinite(p).all() for p in training.nets["net"].parameters())
+    with pytest.raises(FloatingPointError, match="step 3"):
+        training.state()
+    training.load(line(ema={"net": 0.9}).state())
+    assert training.state()["step"] == 0
+
+
+@pytest.mark.parametrize("bad", [1, 60])
+def test_a_scaler_skips_a_gradient_that_overflows_but_not_all_of_them(bad):
+    def sometimes(nets, x, source):
+        y = nets["net"](x)
+        return torch.sqrt(0 * y).mean() if training.step <= bad else y.square().mean()
+
+    training = line(loss=sometimes, precision=torch.float16)
+    start = training.nets["net"][0].weight.detach().clone()
+    if bad == 1:
+        list(training.run(1))
+        assert torch.equal(training.nets["net"][0].weight, start)
+        list(training.run(2))
+        assert not torch.equal(training.nets["net"][0].weight, start)
+    else:
+        with pytest.raises(FloatingPointError, match="step 17: the loss of net is 0"):
+            list(training.run(60))
 
 
 def test_no_room_says_what_to_do():
@@ -167,6 +200,8 @@ def test_no_room_says_what_to_do():
         (lambda: line(ema={"nett": 0.9}), "ema: expected names of net, got nett"),
         (lambda: line(ema={"net": 1.0}), "ema of net: expected a number from 0 to below 1"),
         (lambda: line(clip=0), "clip: expected"),
+        (lambda: line(precision=torch.float64), "precision: expected float32, bfloat16 or float16"),
+        (lambda: line(data=np.zeros((4, 3))), "data: expected a tensor"),
         (lambda: line(part={"times": 0}), "parts: times of net: expected"),
         (lambda: line(data=torch.zeros(0, 3)), "data: expected tensors of one length of at least 1"),
         (lambda: line(batch=21), "batch: expected at most 20 rows"),

@@ -1,6 +1,8 @@
 """What the runs share: trainings that are kept, summaries, and records without leftovers."""
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from runs import _shared
 from runs._shared import Outcome
+from teachkit.book.manifest import read_result
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,27 @@ def test_a_record_sums_up_and_leaves_nothing_over(tmp_path):
     assert set(manifest["files"]) == {"curves.npz"}
     assert manifest["metrics"]["net"]["loss"] == {"mean": pytest.approx(1.1), "spread": pytest.approx(1.0), "n": 3}
     assert not (out / _shared.SCRATCH).exists()
+
+
+def test_a_record_that_is_refused_takes_no_training_along(tmp_path):
+    kept = tmp_path / "tiny" / _shared.SCRATCH / "checkpoint.pt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("x")
+    with pytest.raises(ValueError, match="expected a finite number"):
+        _shared.write_record(tmp_path / "tiny", Config(), [0], {"loss": float("nan")}, [Counted()(Config(), 0)], 0.0)
+    assert kept.exists()
+
+
+def test_two_processes_share_a_run_and_the_first_one_writes(root, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d"]
+    command += ["--rdzv-endpoint=localhost:0", "-m", "runs.dcgan", "--quick", "--out", str(tmp_path / "dcgan")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    manifest = read_result(tmp_path / "dcgan")
+    assert manifest["device"] == "2 x cpu"
+    assert {path.name for path in (tmp_path / "dcgan").iterdir()} == {*manifest["files"], "result.json"}
+    with np.load(tmp_path / "dcgan" / "curves.npz") as curves:
+        assert all(curves[f"dcgan_{seed}_loss_step"].tolist() == [1, 2, 3, 4, 5, 6] for seed in (0, 1))
 
 
 def test_ranks_go_together_whatever_their_scale():

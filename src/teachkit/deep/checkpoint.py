@@ -28,17 +28,20 @@ class CheckpointError(ValueError):
 def save(path: Path | str, training: Training, config: Mapping[str, Any]) -> None:
     """Write a training with its configuration and the random states of Python, NumPy, torch and CUDA.
 
+    The random states are this process's; with several processes all go on with them.
+
     Args:
         path: the file; what stood there is replaced at the end, in one move.
         training: between two steps, each of which had finite losses.
         config: what must be the same when the training goes on, as JSON can hold it.
 
     Raises:
+        ValueError: if JSON can't hold the configuration.
         FloatingPointError: if a loss of the last steps is not finite; nothing is written.
         OSError: if the file can't be written, for instance on a full disk; the file that stood there stays.
     """
     path, held = Path(path), io.BytesIO()
-    torch.save({"config": json.dumps(dict(config)), "training": training.state(), "random": _random_states()}, held)
+    torch.save({"config": as_json(config), "training": training.state(), "random": _random_states()}, held)
     content = held.getbuffer()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +62,8 @@ def load(path: Path | str, training: Training, config: Mapping[str, Any]) -> Non
         FileNotFoundError: if there is no such file.
         CheckpointError: if it is damaged, no checkpoint, or of another configuration; the message says where.
     """
-    state = _read(Path(path), training.source.device)
-    _compare(Path(path), json.loads(state["config"]), json.loads(json.dumps(dict(config))))
+    state = _read(Path(path))
+    _compare(Path(path), json.loads(state["config"]), json.loads(as_json(config)))
     try:
         training.load(state["training"])
     except (ValueError, KeyError) as error:
@@ -75,8 +78,20 @@ def averages(path: Path | str) -> dict[str, dict[str, torch.Tensor]]:
         FileNotFoundError: if there is no such file.
         CheckpointError: if it is damaged or no checkpoint.
     """
-    training = _read(Path(path), torch.device("cpu"))["training"]
+    training = _read(Path(path))["training"]
     return {name: _averaged(training["averages"].get(name)) or weights for name, weights in training["nets"].items()}
+
+
+def as_json(config: Mapping[str, Any]) -> str:
+    """Return a configuration as a checkpoint holds it.
+
+    >>> as_json({"lr": 0.1, "hidden": (8, 8)})
+    '{"lr": 0.1, "hidden": [8, 8]}'
+    """
+    try:
+        return json.dumps(dict(config))
+    except TypeError as error:
+        raise ValueError(f"config: expected what JSON can hold, got another thing: {error}") from error
 
 
 def _averaged(state: dict[str, torch.Tensor] | None) -> dict[str, torch.Tensor]:
@@ -84,7 +99,8 @@ def _averaged(state: dict[str, torch.Tensor] | None) -> dict[str, torch.Tensor]:
     return {key.removeprefix(prefix): x for key, x in (state or {}).items() if key.startswith(prefix)}
 
 
-def _read(path: Path, device: torch.device) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
+    """Return what a file holds, on the CPU: generators take their state from there alone, and so Adam counts there."""
     content = path.read_bytes()
     if not content.startswith(_MAGIC):
         raise CheckpointError(f"{path}: expected a checkpoint of teachkit, got another file")
@@ -92,7 +108,7 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     if hashlib.sha256(memoryview(content)[start:]).digest() != content[len(_MAGIC) : start]:
         raise CheckpointError(f"{path}: damaged: its content differs from its sha256; delete it to begin anew")
     try:
-        return torch.load(io.BytesIO(content[start:]), map_location=device, weights_only=True)
+        return torch.load(io.BytesIO(content[start:]), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path}: holds more than tensors and numbers, so it was not read: {error}") from error
 
@@ -120,7 +136,7 @@ def _set_random_states(states: dict[str, Any]) -> None:
     version, numbers, gauss = states["python"]
     random.setstate((version, tuple(numbers.tolist()), gauss))
     name, keys, *rest = states["numpy"]
-    np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), *rest))  # noqa: NPY002
-    torch.set_rng_state(states["torch"].cpu())
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    torch.set_rng_state(states["torch"])
     if len(states["cuda"]) == torch.cuda.device_count() > 0:
-        torch.cuda.set_rng_state_all([x.cpu() for x in states["cuda"]])
+        torch.cuda.set_rng_state_all(states["cuda"])

@@ -63,7 +63,7 @@ def place(name: str | None = None) -> Iterator[Place]:
     """Give this process its place, and take it back.
 
     Under ``torchrun`` it joins the others, with one device each (NCCL on CUDA, gloo on the CPU). Alone it is rank 0
-    of 1.
+    of 1. Within another place it is that one again, which stays.
 
     Raises:
         ValueError: if there is no such device.
@@ -75,15 +75,17 @@ def place(name: str | None = None) -> Iterator[Place]:
     if "LOCAL_RANK" not in os.environ:
         yield Place(pick(name))
         return
-    device = pick(name)
-    if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    cuda = torch.cuda.is_available() if name is None else name.startswith("cuda")
+    device = pick(f"cuda:{os.environ['LOCAL_RANK']}" if cuda else name)
+    if joins := not dist.is_initialized():
+        if cuda:
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if cuda else "gloo")
     try:
         yield Place(device, dist.get_rank(), dist.get_world_size())
     finally:
-        dist.destroy_process_group()
+        if joins:
+            dist.destroy_process_group()
 
 
 @contextmanager
@@ -102,10 +104,11 @@ def deterministic(on: bool = True) -> Iterator[None]:
         return
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
+        torch.use_deterministic_algorithms(before[0], warn_only=warns)
         torch.backends.cudnn.benchmark = before[1]

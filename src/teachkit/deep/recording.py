@@ -38,24 +38,26 @@ def train(
     Args:
         training: at its start; brought to the checkpoint's state if there is one.
         steps: the number of the last step.
-        folder: made if it does not exist.
+        folder: made if it does not exist; one that every process sees.
         config: what must be the same when it goes on, as JSON can hold it.
         every: steps from one checkpoint to the next; the last step is saved too.
         log_every: steps from one row of numbers to the next.
         here: this process's place; the first process alone writes.
 
     Raises:
+        ValueError: if a number is out of range, or JSON can't hold the configuration.
         CheckpointError: if the checkpoint is damaged, no checkpoint, or of another configuration.
         FloatingPointError: if a loss is not finite; the last checkpoint, with finite ones, stays.
         OSError: if a file can't be written; what stood there stays.
     """
     every, log_every = _check.count("every", every), _check.count("log_every", log_every)
     path, writes = Path(folder) / checkpoint.NAME, here is None or here.rank == 0
+    checkpoint.as_json(config)  # else it would fail at the first checkpoint
     if path.exists():
         checkpoint.load(path, training, config)
-    rows = Rows(Path(folder) / CURVES, training) if writes else None
 
     def run() -> Iterator[Step]:
+        rows = Rows(Path(folder) / CURVES, training) if writes else None
         try:
             for step in training.run(steps):
                 if rows and step.step % log_every == 0:
@@ -86,7 +88,7 @@ class Rows:
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(self._columns)
-        writer.writerows([[int(row["step"]), *list(row.values())[1:]] for row in kept])
+        writer.writerows([[int(row["step"]), *(row[name] for name in self._columns[1:])] for row in kept])
         with write_whole(path) as file:
             file.write(text.getvalue().encode())
         self._file: TextIO = path.open("a", newline="")
@@ -103,10 +105,10 @@ class Rows:
 
 
 def read_rows(path: Path | str) -> list[dict[str, float]]:
-    """Return the rows of a file of numbers, without a last one that was cut off."""
+    """Return the rows of a file of numbers, without a last one that was cut off: one without the end of its line."""
     with Path(path).open(newline="") as file:
-        columns, *rows = csv.reader(file)
-    return [dict(zip(columns, map(float, row), strict=True)) for row in rows if len(row) == len(columns)]
+        columns, *rows = csv.reader(line for line in file if line.endswith("\n"))
+    return [dict(zip(columns, map(float, row), strict=True)) for row in rows]
 
 
 def progress(steps: Iterable[Step], total: int, batch: int, *, start: int = 0, quiet: bool = False) -> Iterator[Step]:

@@ -18,8 +18,8 @@ class Source:
     """Batches of the data, which lie on the device, and noise beside them; both go on from a saved state.
 
     Each epoch takes the rows in a new order, and leaves out what does not fill a batch. With several processes every
-    one draws the same order and the same noise for the whole batch and keeps its own rows, so that together they do
-    what one process does.
+    one draws the same order and the same noise for the whole batch and keeps its own rows. Together they do what one
+    process does, unless something mixes rows, as batch norm does: it sees the rows of its own process alone.
 
     Args:
         data: one tensor [n, ...], or several with as many rows, such as images and labels.
@@ -29,7 +29,8 @@ class Source:
         here: this process's place.
 
     Raises:
-        ValueError: if the tensors are empty or of several lengths, or the batch does not fit them or the processes.
+        ValueError: if the data are no tensors, empty or of several lengths, or the batch does not fit them or the
+            processes.
 
     >>> source = Source(torch.arange(4), 2, seed=0)
     >>> sorted(torch.cat([source.batch(), source.batch()]).tolist()), source.normal(3).shape
@@ -47,6 +48,8 @@ class Source:
     ) -> None:
         here = here or Place(torch.device("cpu"))
         tensors = data if isinstance(data, tuple) else (data,)
+        if not all(isinstance(x, Tensor) and x.ndim for x in tensors):
+            raise ValueError("data: expected a tensor [n, ...] or a tuple of such tensors")
         lengths = sorted({len(x) for x in tensors})
         if len(lengths) != 1 or lengths[0] == 0:
             raise ValueError(f"data: expected tensors of one length of at least 1, got lengths {lengths}")
@@ -86,7 +89,7 @@ class Source:
         return {"epoch": self._epoch_start, "position": self._position, "noise": noise}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Go on from a state of the same data."""
         self._ordering.set_state(state["epoch"])
         self._new_epoch()
         self._position = state["position"]

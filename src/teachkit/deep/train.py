@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -46,8 +47,8 @@ class Part:
     """One network's turn in a step.
 
     Attributes:
-        net: the network that is changed; all others are held fixed.
-        loss: (networks, batch, source) -> one number, which is lowered.
+        net: the network that is changed, but for what is frozen in it; all others are held fixed.
+        loss: (networks, batch, source) -> one number, which is lowered; a mean over the rows, if processes share them.
         optimizer: parameters -> optimizer.
         times: turns in a row, each with a new batch.
         after: called with the network after each turn, for instance to clip its weights.
@@ -79,7 +80,8 @@ class Training:
         source: of batches and noise.
         ema: decay of an exponential average of a network's weights, by name.
         clip: largest norm of a gradient; longer ones are shortened.
-        precision: of the forward passes; float16 comes with a scaler, and weights stay what they are.
+        precision: of the forward passes, float32, bfloat16 or float16; weights stay what they are. float16 comes with
+            a scaler, which skips a turn whose gradient overflows.
         compiled: compile the networks; where the compiler can't, they run as they are.
 
     Raises:
@@ -98,6 +100,8 @@ class Training:
         compiled: bool = False,
     ) -> None:
         _check_names(nets, parts, ema or {})
+        if precision not in (torch.float32, torch.bfloat16, torch.float16):
+            raise ValueError(f"precision: expected float32, bfloat16 or float16 of torch, got {precision}")
         self.nets = {name: net.to(source.device) for name, net in nets.items()}
         self.parts, self.source, self.step = tuple(parts), source, 0
         self.clip = float("inf") if clip is None else _check.positive("clip", clip)
@@ -116,7 +120,8 @@ class Training:
 
         Raises:
             ValueError: if ``steps`` is not a whole number of at least 1, or a loss not one number.
-            FloatingPointError: if a loss or a gradient is not finite; the message has the step.
+            FloatingPointError: if a loss or a gradient is not finite, with a scaler also unscaled; the message has the
+                step. Off the CPU it comes up to 50 turns later, but before ``state`` returns anything.
             MemoryError: if the device has no room for a batch.
         """
         steps = _check.count("steps", steps)
@@ -147,6 +152,7 @@ class Training:
         Raises:
             ValueError: if the state is that of another model.
         """
+        self._pending.turns.clear()
         for kind in ("nets", "optimizers", "averages"):
             mine = getattr(self, kind)
             if mine.keys() != state[kind].keys():
@@ -161,12 +167,11 @@ class Training:
         self.step = state["step"]
 
     def _turns(self, part: Part) -> tuple[Tensor, Tensor]:
-        for name, net in self.nets.items():
-            net.requires_grad_(name == part.net)
-        for _ in range(part.times):
-            loss, norm = self._turn(part)
-            if part.after is not None:
-                part.after(self.nets[part.net])
+        with _fixed(self.nets, part.net):
+            for _ in range(part.times):
+                loss, norm = self._turn(part)
+                if part.after is not None:
+                    part.after(self.nets[part.net])
         return loss, norm
 
     def _turn(self, part: Part) -> tuple[Tensor, Tensor]:
@@ -186,7 +191,8 @@ class Training:
         self.scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_(net.parameters(), self.clip)
         loss = _over_processes(loss.detach())
-        self._pending.add(self.step, part.net, loss, norm, self.scaler.is_enabled())
+        skips = self.scaler.scale(torch.ones_like(norm)) > 1  # the scaler, if there is one, a gradient that overflows
+        self._pending.add(self.step, part.net, loss, torch.where(skips, 0, norm))
         self.scaler.step(optimizer)
         self.scaler.update()
         return loss, norm
@@ -199,24 +205,38 @@ class _Pending:
     most: int
     turns: list[tuple[int, str, Tensor, Tensor]] = field(default_factory=list)
 
-    def add(self, step: int, name: str, loss: Tensor, norm: Tensor, scaled: bool) -> None:
-        """Keep one turn; with a scaler an infinite gradient is no failure, since it skips such a step."""
-        self.turns.append((step, name, loss, loss if scaled else norm))
+    def add(self, step: int, name: str, loss: Tensor, norm: Tensor) -> None:
+        """Keep one turn."""
+        self.turns.append((step, name, loss, norm))
         if len(self.turns) >= self.most:
             self.look()
 
     def look(self) -> None:
-        """Raise ``FloatingPointError`` if one of them is not finite."""
+        """Raise ``FloatingPointError`` if one of them is not finite, and again until they are cleared."""
         if not self.turns:
             return
         values = torch.stack([torch.stack([loss, norm.to(loss)]) for *_, loss, norm in self.turns]).tolist()
-        turns, self.turns = self.turns, []
-        for (step, name, *_), (loss, norm) in zip(turns, values, strict=True):
+        for (step, name, *_), (loss, norm) in zip(self.turns, values, strict=True):
             if not (abs(loss) < float("inf") and abs(norm) < float("inf")):
                 raise FloatingPointError(
                     f"step {step}: the loss of {name} is {loss}, its gradient's norm {norm}: lower the learning rate, "
                     "clip the gradient, or check the data"
                 )
+        self.turns.clear()
+
+
+@contextmanager
+def _fixed(nets: Nets, name: str) -> Iterator[None]:
+    """Hold all networks but one fixed, then leave them as they were found."""
+    mine = set(nets[name].parameters())
+    others = [p for net in nets.values() for p in net.parameters() if p.requires_grad and p not in mine]
+    try:
+        for p in others:
+            p.requires_grad_(False)
+        yield
+    finally:
+        for p in others:
+            p.requires_grad_(True)
 
 
 class _Whole(nn.Module):
