@@ -1,0 +1,25 @@
+"""Diffusion models: the names of ``diffusion_forward`` in one place."""
+
+from teachkit.diffusion_forward import (
+    Schedule,
+    cosine_schedule,
+    linear_schedule,
+    marginal,
+    posterior,
+    prior_kl,
+    q_sample,
+    q_step,
+    reverse_conditional,
+)
+
+__all__ = [
+    "Schedule",
+    "cosine_schedule",
+    "linear_schedule",
+    "marginal",
+    "posterior",
+    "prior_kl",
+    "q_sample",
+    "q_step",
+    "reverse_conditional",
+]
