@@ -102,7 +102,10 @@ def test_fid_of_fewer_rows_than_features(rng):
     """Two points and two others: covariances of rank 1 on the line through each pair."""
     a, b = np.eye(6)[:2], 2 * np.eye(6)[2:4]
     S1, S2 = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    assert fid(a, b) == pytest.approx(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(S1 + S2), rel=1e-9)
+    with pytest.warns(UserWarning, match="2 rows of 6 features have a singular covariance") as caught:
+        got = fid(a, b)
+    assert [str(w.message)[0] for w in caught] == ["a", "b"]
+    assert got == pytest.approx(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(S1 + S2), rel=1e-9)
 
 
 @pytest.mark.law("fid")

@@ -1,4 +1,7 @@
-"""How good samples are: by the law's modes where these are known (chapter `minimax`), else by features (`dcgan`)."""
+"""How good samples are: by the law's modes where these are known (chapter `minimax`), else as `evaluation` has it.
+
+Everything of ``teachkit.evaluation`` is here too.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,48 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from teachkit import _check
+from teachkit.evaluation import (
+    Extrapolation,
+    Spread,
+    bits_per_dim,
+    density_coverage,
+    fid,
+    fid_extrapolated,
+    frechet_distance,
+    inception_score,
+    kid,
+    kid_blocks,
+    median_bandwidth,
+    mmd,
+    neighbour_radii,
+    polynomial,
+    precision_recall,
+    rbf,
+)
 from teachkit.likelihood import js
-from teachkit.transport import gaussian_w2
+
+__all__ = [
+    "Extrapolation",
+    "Spread",
+    "bits_per_dim",
+    "density_coverage",
+    "fid",
+    "fid_extrapolated",
+    "frechet_distance",
+    "high_quality_share",
+    "inception_score",
+    "kid",
+    "kid_blocks",
+    "median_bandwidth",
+    "mmd",
+    "mode_js",
+    "mode_shares",
+    "modes_covered",
+    "neighbour_radii",
+    "polynomial",
+    "precision_recall",
+    "rbf",
+]
 
 
 def modes_covered(samples: ArrayLike, centres: ArrayLike, radius: float, least: int = 1) -> int:
@@ -71,55 +114,6 @@ def mode_js(samples: ArrayLike, centres: ArrayLike, radius: float, truth: ArrayL
     """
     shares = mode_shares(samples, centres, radius)
     return js(shares, _check.probabilities("truth", truth, len(shares)))
-
-
-def frechet_distance(m1: ArrayLike, S1: ArrayLike, m2: ArrayLike, S2: ArrayLike) -> float:
-    """Return |m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2), the square of W_2 between two normal laws.
-
-    Statement `gaussian-w2`. Means [k] and covariances [k, k], which may be singular.
-
-    Raises:
-        ValueError: as ``transport.gaussian_w2``, or if the square overflows.
-
-    >>> frechet_distance([0.0], [[1.0]], [3.0], [[25.0]])  # 3^2 + (5 - 1)^2
-    25.0
-    """
-    distance = gaussian_w2(m1, S1, m2, S2)
-    if distance > np.sqrt(np.finfo(float).max):
-        raise ValueError(f"m1, m2: expected laws whose squared distance does not overflow, got {distance:.3g}")
-    return distance**2
-
-
-def fid(a: ArrayLike, b: ArrayLike) -> float:
-    """Return the Frechet distance between normal laws with the means and covariances of features [n, k] and [m, k].
-
-    It is the squared distance. Means and covariances of finitely many samples err, and this adds about a constant
-    over n to it, so values compare only at equal n and m.
-
-    Args:
-        a: features of one set of samples, one row for each, at least 2.
-        b: of the other.
-
-    Raises:
-        ValueError: if the shapes do not fit, a set has fewer than 2 rows, or a number is not finite.
-
-    >>> fid([[0.0], [2.0]], [[3.0], [5.0]])  # equal covariances, means 3 apart
-    9.0
-    """
-    a = _check.points("a", a)
-    return frechet_distance(*_moments("a", a), *_moments("b", _check.points("b", b, a.shape[1])))
-
-
-def _moments(name: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the unbiased covariance of the rows."""
-    if len(x) < 2:
-        raise ValueError(f"{name}: expected at least 2 rows, got {len(x)}")
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = x.mean(axis=0)
-        S = (x - mean).T @ (x - mean) / (len(x) - 1)
-    if not np.isfinite(S).all():
-        raise ValueError(f"{name}: expected features whose covariance does not overflow")
-    return mean, (S + S.T) / 2
 
 
 def _nearest(samples: ArrayLike, centres: ArrayLike, radius: float) -> tuple[np.ndarray, np.ndarray]:
