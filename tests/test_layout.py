@@ -80,7 +80,7 @@ def test_chapter_with_a_module_has_tests_of_its_name(stem):
     assert (ROOT / f"tests/test_{stem}.py").exists()
 
 
-SHARED_BY_MODELS = {"adversarial", "checkpoint", "device", "recording", "source", "train"}
+SHARED_BY_MODELS = {"adversarial", "checkpoint", "device", "recording", "source", "train", "unet"}
 
 
 @pytest.mark.parametrize("path", [p for p in PACKAGE.glob("deep/*.py") if p.stem[0] != "_"], ids=relative)
