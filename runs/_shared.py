@@ -102,9 +102,11 @@ def write_record(
 ) -> Path:
     """Write the manifest of a run that started at ``time.perf_counter() == started``; its name is the folder's.
 
-    What the run needed to go on is removed.
+    Its seconds are those of all trainings together, whether side by side or cut off in between; where the trainings
+    have none, those since the start. What the run needed to go on is removed.
     """
-    seconds, memory = round(time.perf_counter() - started, 1), max(o.peak_memory_mb for o in outcomes)
+    seconds = round(sum(o.numbers.get("seconds", 0) for o in outcomes) or time.perf_counter() - started, 1)
+    memory = max(o.peak_memory_mb for o in outcomes)
     name = out.resolve().name
     manifest = describe(name, asdict(config), list(seeds), metrics, seconds, device, peak_memory_mb=memory)
     write_result(out, manifest)  # a record that is refused takes no training along

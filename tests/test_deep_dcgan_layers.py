@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import batch_norm, conv1d, conv_transpose1d, conv_transpose2d
+from torch.nn.functional import batch_norm, conv1d, conv2d, conv_transpose1d, conv_transpose2d
 
 from teachkit.deep import dcgan
 
@@ -45,6 +45,18 @@ def test_convolution_is_its_formula_and_has_its_size(k, s, p):
         torch.testing.assert_close(y, matrix(w, n, s, p) @ x[0, 0])
         smallest = (len(y) - 1) * s + k - 2 * p
         assert n - s < smallest <= n
+
+
+@pytest.mark.law("convolution")
+def test_convolution_of_images_sums_over_both_axes_and_the_input_channels():
+    x, w = (torch.randn(shape, generator=seeded(), dtype=torch.double) for shape in ((3, 9, 8), (2, 3, 4, 4)))
+    y, framed = conv2d(x[None], w, stride=2, padding=1)[0], torch.zeros(3, 11, 10, dtype=torch.double)
+    framed[:, 1:-1, 1:-1] = x
+    assert y.shape == (2, 4, 4)
+    for i in range(4):
+        for j in range(4):
+            seen = framed[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4]
+            torch.testing.assert_close(y[:, i, j], (w * seen).sum((1, 2, 3)))
 
 
 @pytest.mark.law("conv-size")
@@ -94,10 +106,10 @@ def test_what_is_shifted_by_a_stride_comes_out_shifted_by_one(k, s, p):
 @pytest.mark.parametrize(("k", "s"), [(k, s) for k in range(1, 8) for s in (1, 2, 3, 4)])
 def test_overlap_counts_the_weights_of_a_residue(k, s):
     w, inner = kernel(k).abs() + 0.1, slice(2 * k, -2 * k)
-    y = torch.ones(1, 1, 30, dtype=torch.double)
-    counts = conv_transpose1d(y, torch.ones_like(w), stride=s)[0, 0][inner].round().long()
-    values = conv_transpose1d(y, w, stride=s)[0, 0][inner]
-    places = torch.arange(2 * k, 2 * k + len(counts)) % s
+    y, p = torch.ones(1, 1, 30, dtype=torch.double), k // 2
+    counts = conv_transpose1d(y, torch.ones_like(w), stride=s, padding=p)[0, 0][inner].round().long()
+    values = conv_transpose1d(y, w, stride=s, padding=p)[0, 0][inner]
+    places = (torch.arange(2 * k, 2 * k + len(counts)) + p) % s
     for residue in range(s):
         some = torch.arange(k) % s == residue
         assert (counts[places == residue] == int(some.sum())).all()

@@ -77,7 +77,7 @@ def in_place(a):
 
 
 def generator_losses(data):
-    one, two, half = torch.tensor([-1.0, 1, 1]), torch.tensor([1.0, 1, 2]), lambda a: a.square().mean() / 2
+    signs, two, half = torch.tensor([-1.0, -1, 1]), torch.tensor([1.0, 1, 2]), lambda a: a.square().mean() / 2
     summed = with_autograd(
         lambda a: -functional.softplus(a).sum(),
         lambda a: functional.softplus(-a).sum(),
@@ -95,6 +95,10 @@ def generator_losses(data):
         (backwards(torch.clone), "adds to what is in a.grad"),
         (backwards(lambda x: x), "one and the same tensor"),
         (spoiled(lambda L, g: (L, -g)), "not the directions"),
+        (with_autograd(lambda a: -ns(a), lambda a: -out(a)), "You swapped D"),
+        (with_autograd(lambda a: -ns(a), ns), "Your first loss is log D"),
+        (with_autograd(out, lambda a: -ns(a)), "Your second loss is log D"),
+        (spoiled(lambda L, g: (L, g * signs[:, None])), "both of the first two fall"),
         (with_autograd(ns, out), "in each other's place"),
         (with_autograd(lambda a: -out(a), ns), "without a minus"),
         (spoiled(lambda L, g: (L * two, g * two[:, None])), "The half of the least-squares"),
@@ -109,7 +113,6 @@ def generator_losses(data):
         (lambda a: (by_hand(a)[0], torch.autograd.grad(out(a), a)), "does not require grad"),
     ]
     same = entropy(functional.binary_cross_entropy_with_logits)
-    assert one is not two
     return wrong, [zeroed, by_hand, with_autograd(out, ns), same]
 
 
@@ -136,6 +139,8 @@ def packs(data):
         (lambda x, m: x.repeat(1, m, *[1] * (x.ndim - 2)), "beside itself"),
         (lambda x, m: stacked(x.flip(0), m).flip(0), "in the opposite order"),
         (lambda x, m: stacked(x.detach(), m), "something on the way is cut off"),
+        (torch.no_grad()(lambda x, m: x.reshape(-1, m * x.shape[1], *x.shape[2:])), "something on the way is cut off"),
+        (lambda x, m: stacked(x.detach().clone().requires_grad_(), m), "something on the way is cut off"),
         (copied, "something on the way is cut off"),
         (lambda x, m: stacked(x, m).tolist(), "should be a tensor that leads back"),
         (lambda x, m: x.numpy().reshape(len(x) // m, -1), "on Tensor that requires grad"),
@@ -196,6 +201,13 @@ def half(W, u, steps):
     return u @ W @ v, u
 
 
+def other_half(W, u, steps):
+    for _ in range(steps):
+        v = unit(W.detach().T @ u)
+        u = W.detach() @ v
+    return u @ W @ v, u
+
+
 def through(W, u, steps):
     for _ in range(steps):
         v = unit(W.T @ u)
@@ -239,6 +251,9 @@ def spectral_norm(data):
         (forgetting, "are never divided by their lengths"),
         (late, "by then the numbers have overflowed"),
         (half, "but not v"),
+        (other_half, "but not u"),
+        (lambda W, u, steps: right(W, u, 1), "however many are asked for"),
+        (lambda W, u, steps: right(W.detach().requires_grad_(), u, steps), "no gradient passes from sigma"),
         (through, "runs through the whole iteration"),
         (other_way, "by which of W and its transpose"),
         (lambda W, u, steps: (torch.linalg.matrix_norm(W, 2), right(W, u, steps)[1]), "by a decomposition"),

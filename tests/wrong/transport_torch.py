@@ -1,5 +1,7 @@
 """Wrong and right answers to the item of sheet 3 that is written with torch."""
 
+from functools import partial
+
 import torch
 
 
@@ -42,10 +44,16 @@ def by_function(critic, real, fake, u):
     return fair(torch.func.vmap(slope)(points(real, fake, u)))
 
 
-def by_backward(critic, real, fake, u):
+def by_backward(critic, real, fake, u, alone=True):
     z = points(real, fake, u).requires_grad_()
-    critic(z).sum().backward(create_graph=True)
+    options = {"inputs": [z]} if alone else {}
+    critic(z).sum().backward(create_graph=True, **options)
     return fair(z.grad)
+
+
+def by_data(critic, real, fake, u):
+    x = real.clone().requires_grad_()
+    return fair(torch.autograd.grad(critic(points(x, fake, u)).sum(), x, create_graph=True)[0])
 
 
 def without_scale(g):
@@ -89,6 +97,11 @@ def penalty_to_train_with(data):
         (judged(lambda g: ((g.norm(2, dim=1) - 1) ** 2).mean()), "a norm at each pixel"),
         (judged(lambda g: ((g - 1) ** 2).mean()), "1 from each coordinate"),
         (judged(lambda g: 10 * fair(g)), "Leave out the weight"),
+        (judged(lambda g: ((g.norm(dim=-1) - 1) ** 2).mean()), "along each row of pixels"),
+        (judged(lambda g: (g.mean(0).norm() - 1) ** 2), "Opposite slopes cancel"),
+        (judged(lambda g: ((g.flatten(1).norm(1, dim=1) - 1) ** 2).mean()), "the norm is Euclidean"),
+        (by_data, "You differentiate by the data"),
+        (partial(by_backward, alone=False), "an optimiser would take them"),
         (rows, "along the rows of pixels"),
         (no_axes, "The size of tensor a (6) must match"),
         (own_points, "it gives another number at each call"),

@@ -28,9 +28,9 @@ def plain(answer: Answer, *arrays: np.ndarray) -> Any:
 
 def packing(answer: Answer, x: np.ndarray, m: int) -> Any:
     """Return the packs of m samples, which must lead back to the samples."""
-    packs = answer(torch.from_numpy(x).requires_grad_(), m)
+    packs = answer(samples := torch.from_numpy(x).requires_grad_(), m)
     if packs is not None:
-        _leads_back(packs, "the packs", "the samples")
+        _leads_back(packs, "the packs", "the samples", samples)
     return packs
 
 
@@ -46,7 +46,7 @@ def spectral_norm(answer: Answer, W: np.ndarray, u: np.ndarray, steps: int) -> A
     if not isinstance(out, tuple | list) or len(out) != 2:
         raise UnusableError("it should return two results, sigma and the new u.")
     sigma, u_next = out
-    _leads_back(sigma, "sigma", "W")
+    _leads_back(sigma, "sigma", "W", weight)
     if sigma.ndim:
         raise UnusableError(f"sigma should be one number, of the shape [], and has the shape {list(sigma.shape)}.")
     (gradient,) = torch.autograd.grad(sigma, weight)
@@ -92,10 +92,15 @@ def gradient_penalty(answer: Answer, *arrays: np.ndarray) -> Any:
         return penalty
     if isinstance(penalty, Tensor) and not penalty.requires_grad and critic.with_graph and not any(critic.with_graph):
         raise UnusableError(
-            "the penalty doesn't lead back to the critic's weights: torch.autograd.grad takes slopes as plain numbers, "
+            "the penalty doesn't lead back to the critic's weights: slopes are taken as plain numbers, "
             "unless create_graph=True asks for ones that can be differentiated again."
         )
-    _leads_back(penalty, "the penalty", "the critic's weights")
+    _leads_back(penalty, "the penalty", "the critic's weights", *critic.parameters())
+    if any(w.grad is not None for w in critic.parameters()):
+        raise UnusableError(
+            "backward() leaves gradients in the .grad of the critic's weights, and an optimiser would take them for a "
+            "part of the loss's. Ask for the slopes by z alone, with torch.autograd.grad."
+        )
     if not torch.equal(penalty, again := answer(critic, *batch)) and not torch.allclose(penalty, again):
         raise UnusableError("it gives another number at each call: use the u that it gets, and draw none.")
     _whole_slope(penalty, critic, lambda: answer(critic, *batch))
@@ -122,13 +127,18 @@ def _whole_slope(penalty: Tensor, critic: Critic, again: Callable[[], Tensor]) -
         )
 
 
-def _leads_back(result: Any, what: str, where: str) -> None:
+def _leads_back(result: Any, what: str, where: str, *sources: Tensor) -> None:
+    """Raise unless the result is a tensor from which a gradient comes back to one of the sources."""
     if not isinstance(result, Tensor):
         raise UnusableError(
             f"{what} should be a tensor that leads back to {where}, and it returns {type(result).__name__}; no "
             "gradient passes through item(), float() or NumPy."
         )
-    if not result.requires_grad:
+    # A view that is made under no_grad() says that it requires gradients, and leads nowhere.
+    slopes = (
+        torch.autograd.grad(result.sum(), sources, retain_graph=True, allow_unused=True) if result.requires_grad else ()
+    )
+    if all(slope is None for slope in slopes):
         raise UnusableError(
             f"no gradient passes from {what} back to {where}: something on the way is cut off, by detach(), data, "
             "no_grad() or a new tensor made of numbers."

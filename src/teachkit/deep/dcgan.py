@@ -73,7 +73,7 @@ def discriminator(channels: int, size: int = 28, *, norm: Norm = "batch", rng: t
     Args:
         channels: of the first layer; the second has twice as many.
         size: pixels a side, a multiple of 4.
-        norm: after the second layer.
+        norm: after the second layer: "batch", "layer" (over all of one sample) or "none".
         rng: source of the weights.
 
     Raises:
@@ -124,7 +124,7 @@ def parts(
 
 @torch.no_grad()
 def images(net: nn.Module, z: Tensor) -> np.ndarray:
-    """Return the images of noise z [n, noise] as bytes, uint8 [n, size, size].
+    """Return a generator's images of noise z [n, noise] as bytes, uint8 [n, size, size].
 
     Batch norm uses its running means here, so that an image depends on its own noise alone.
 
@@ -150,6 +150,9 @@ def images(net: nn.Module, z: Tensor) -> np.ndarray:
 def sample(net: nn.Module, n: int, noise: int, rng: torch.Generator) -> np.ndarray:
     """Return n images of a generator from standard normal noise, uint8 [n, size, size].
 
+    Raises:
+        ValueError: if a number is not a whole number of at least 1, or ``noise`` doesn't fit the generator.
+
     >>> G = generator(8, 4, rng=torch.Generator().manual_seed(0))
     >>> sample(G, 3, 8, torch.Generator().manual_seed(1)).dtype
     dtype('uint8')
@@ -165,16 +168,19 @@ def slerp(z0: Tensor, z1: Tensor, steps: int) -> Tensor:
     line between two of them is shorter by sqrt(2), where a generator has hardly ever been; the arc keeps the length.
 
     Raises:
-        ValueError: if z0 and z1 are not two vectors of one length, one is zero, they are opposite, or steps is below 2.
+        ValueError: if z0 and z1 are not two vectors of floats of one length, one is zero or not finite, they are
+            opposite, or steps is below 2.
 
     >>> slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), 3)[1]
     tensor([0.7071, 0.7071])
     """
     if z0.ndim != 1 or z0.shape != z1.shape or len(z0) == 0:
         raise ValueError(f"z1: expected the shape [noise] of z0, got {tuple(z0.shape)} and {tuple(z1.shape)}")
+    if not (z0.is_floating_point() and z1.is_floating_point()):
+        raise ValueError(f"z0, z1: expected floats, got {z0.dtype} and {z1.dtype}")
     a, b = z0.double(), z1.double()
-    if not (a.norm() > 0 and b.norm() > 0):
-        raise ValueError("z0, z1: expected vectors that are not zero")
+    if not all(0 < x.norm() < torch.inf for x in (a, b)):
+        raise ValueError("z0, z1: expected finite vectors that are not zero")
     a, b = a / a.norm(), b / b.norm()
     angle = 2 * torch.atan2((a - b).norm(), (a + b).norm())
     if angle > torch.pi - 1e-6:
@@ -223,7 +229,11 @@ def pixels(x: Tensor) -> np.ndarray:
 
 
 def save(path: Path | str, net: nn.Module) -> None:
-    """Write a generator's weights as float16 to an .npz file, which appears whole or not at all."""
+    """Write a generator's weights as float16 to an .npz file, which appears whole or not at all.
+
+    Raises:
+        ValueError: if a number is not finite as float16.
+    """
     _weights.save(path, net)
 
 

@@ -96,7 +96,11 @@ def probabilities(net: nn.Sequential, images: np.ndarray) -> np.ndarray:
 
 
 def save(path: Path | str, net: nn.Module) -> None:
-    """Write the network's weights as float16 to an .npz file, which appears whole or not at all."""
+    """Write the network's weights as float16 to an .npz file, which appears whole or not at all.
+
+    Raises:
+        ValueError: if a number is not finite as float16.
+    """
     _weights.save(path, net)
 
 

@@ -57,6 +57,12 @@ def _by_pixel_rows(real: np.ndarray, fake: np.ndarray, u: np.ndarray) -> np.ndar
     return flat * real + (1 - flat) * fake
 
 
+def _by_data(W: np.ndarray, b: np.ndarray, v: np.ndarray, real: np.ndarray, fake: np.ndarray, u: np.ndarray) -> float:
+    """Return the penalty of slopes by the data, which are u times those by the points."""
+    scale = u.reshape(-1, *[1] * (real.ndim - 1))
+    return _penalty(lambda g: _two_sided(scale * g))(W, b, v, real, fake, u)
+
+
 _BATCH = "You take one norm for the whole batch"
 PENALTY_TO_TRAIN_WITH = Function(
     adapt=through("gradient_penalty"),
@@ -91,6 +97,14 @@ PENALTY_TO_TRAIN_WITH = Function(
               "rows of pixels: it needs one axis for each axis of a sample.", 0.6),
         Wrong(_penalty(lambda g: np.mean((np.linalg.norm(g, axis=1) - 1) ** 2)), "For points that is right. But for "
               "images you take a norm at each pixel. It runs over all entries of a sample.", 0.6),
+        Wrong(_penalty(lambda g: np.mean((np.linalg.norm(g, axis=-1) - 1) ** 2)), "For points that is right. But for "
+              "images you take a norm along each row of pixels. It runs over all entries of a sample.", 0.6),
+        Wrong(_penalty(lambda g: (np.linalg.norm(g.mean(axis=0)) - 1) ** 2), "You average the gradients of the batch "
+              "before you take the norm. Opposite slopes cancel that way."),
+        Wrong(_by_data, "You differentiate by the data. A datum moves z only u times as far as itself, so each slope "
+              "comes out too small. Asked for is the slope by z."),
+        Wrong(_penalty(lambda g: np.mean((np.abs(g.reshape(len(g), -1)).sum(axis=1) - 1) ** 2)), "You add up absolute "
+              "values; the norm is Euclidean."),
         Wrong(_penalty(lambda g: np.mean(_length(g) - 1)), "The square is missing: a slope below 1 would be rewarded, "
               "and the critic would be made flat."),
         Wrong(_penalty(lambda g: np.mean(np.abs(_length(g) - 1))), "You take the absolute value where the square is "

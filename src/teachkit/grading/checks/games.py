@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from teachkit.grading.checks._games_judge import BEST, FADES, LOGIT, SHARPNESS, SLOPES
+from teachkit.grading.checks._games_losses import LOSSES
 from teachkit.grading.checks._games_moves import EXTRAGRADIENT, ROUND
-from teachkit.grading.checks._games_tensors import LOSSES, PACKS, SPECTRAL
+from teachkit.grading.checks._games_tensors import PACKS, SPECTRAL
 from teachkit.grading.kinds import Choice, TrueFalse
 
 _STALLED = Choice(
