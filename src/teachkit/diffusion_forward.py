@@ -22,6 +22,7 @@ __all__ = [
     "cosine_schedule",
     "linear_schedule",
     "marginal",
+    "normal_step_cost",
     "per_row",
     "posterior",
     "prior_kl",
@@ -169,6 +170,42 @@ def reverse_conditional(
     return Mixture(r / r.sum(), means, np.sqrt(narrow[:, 0]))
 
 
+def normal_step_cost(
+    law: Gaussian | Mixture | ArrayLike, t: int, schedule: Schedule, variance: float | None = None
+) -> float:
+    """Return how far x_{t-1} given x_t is from normal, in nats, for data on the line: statement `normal-step-cost`.
+
+    It is the mean over x_t of KL(q(x_{t-1} | x_t) || the normal law with the same mean and variance), that is
+    E log((1 + beta_t (log p_t)''(x_t)) / alpha_t) / 2 + h(x_t) - h(x_{t-1}) with p_t the density of x_t and h the
+    entropy. With ``variance`` the normal law has this one, whatever x_t; then E (r - 1 - log r) / 2 is added, with r
+    the true variance over this one. The means are sums over 801 nodes for each component of the marginals.
+
+    Args:
+        law: of x_0, with d = 1, as in ``marginal``.
+        t: 1 to T; for points 2 to T.
+        schedule: of T steps.
+        variance: of the normal law, above 0; the true one at each x_t if left out.
+
+    Raises:
+        ValueError: if law is none of these or not on the line, t is out of range, or variance not above 0.
+
+    >>> round(normal_step_cost([[-1.0], [1.0]], 2, Schedule([0.36, 0.75])), 4)
+    0.0335
+    """
+    t = _single(t, schedule.T, 1 + int(not isinstance(law, Gaussian | Mixture)))
+    before, after = marginal(law, t - 1, schedule), marginal(law, t, schedule)
+    if after.d != 1:
+        raise ValueError(f"law: expected a law on the line, got d = {after.d}")
+    (x, p), (y, q) = _nodes(before), _nodes(after)
+    beta, alpha = schedule.beta[t], schedule.alpha[t]
+    factor = (1 + beta * after.hessian(y).ravel()) / alpha  # the true variance is beta times this
+    cost = float(q @ (np.log(factor) / 2 - after.log_prob(y)) + p @ before.log_prob(x))
+    if variance is None:
+        return cost
+    r = beta / _check.positive("variance", variance) * factor
+    return cost + float(q @ (r - 1 - np.log(r))) / 2
+
+
 def prior_kl(x0: ArrayLike, schedule: Schedule) -> np.ndarray:
     """Return KL(q(x_T | x_0) || N(0, I)) for each row of x0, [n], in nats, statement `prior-limit`.
 
@@ -204,3 +241,12 @@ def _single(t: int, T: int, low: int) -> int:
     if np.ndim(t):
         raise ValueError(f"t: expected one step, got shape {np.shape(t)}")
     return steps(t, 0, T, low)
+
+
+def _nodes(law: Gaussian | Mixture) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes [m, 1] and weights [m] of the trapezoidal rule under each component: exact for smooth means."""
+    if isinstance(law, Gaussian):
+        law = Mixture([1.0], law.mean[None], math.sqrt(law.cov[0, 0]))
+    z = np.linspace(-10, 10, 801)
+    mass = np.exp(-0.5 * z**2)
+    return (law.means + law.stds[:, None] * z).reshape(-1, 1), np.outer(law.weights, mass / mass.sum()).ravel()
