@@ -23,13 +23,11 @@ __all__ = [
     "linear_schedule",
     "marginal",
     "normal_step_cost",
-    "per_row",
     "posterior",
     "prior_kl",
     "q_sample",
     "q_step",
     "reverse_conditional",
-    "steps",
 ]
 
 
