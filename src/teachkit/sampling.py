@@ -59,10 +59,15 @@ def spaced(T: int, steps: int) -> np.ndarray:
 def noise_ratio(schedule: Schedule) -> np.ndarray:
     """Return sigma_t = sqrt((1 - abar_t) / abar_t), [T + 1]: noise per signal, 0 at t = 0, rising.
 
+    Raises:
+        ValueError: if schedule is no ``Schedule``.
+
     >>> from teachkit.diffusion_forward import Schedule
     >>> noise_ratio(Schedule([0.5, 0.6])).round(6)
     array([0., 1., 2.])
     """
+    if not isinstance(schedule, Schedule):
+        raise ValueError(f"schedule: expected a Schedule, got {type(schedule).__name__}")
     return np.sqrt((1 - schedule.abar) / schedule.abar)
 
 
@@ -118,13 +123,13 @@ def ddim(
     >>> [(t, float(x[0, 0].round(3))) for t, x in path]
     [(1000, 1.0), (500, 44.128), (0, 157.41)]
     """
-    eta = _eta(eta)
+    eta, sigma = _eta(eta), noise_ratio(schedule)
     if eta > 0:
         rng = _check.generator("rng", rng)
 
     def step(x: np.ndarray, t: int, s: int) -> np.ndarray:
         eps = _noise(denoiser, x, t)
-        x0 = (x - np.sqrt(1 - schedule.abar[t]) * eps) / np.sqrt(schedule.abar[t])
+        x0 = x / np.sqrt(schedule.abar[t]) - sigma[t] * eps
         a, b, c = ddim_coefficients(t, s, schedule, eta)
         return a * x0 + b * eps + (c * rng.standard_normal(x.shape) if c > 0 else 0.0)
 
@@ -212,10 +217,11 @@ def reverse_sde(
         raise ValueError(f"noise: expected a number of at least 0, got {noise}")
     if noise > 0:
         rng = _check.generator("rng", rng)
+    sigma, scale = noise_ratio(schedule), np.sqrt(schedule.abar)
 
     def step(x: np.ndarray, t: int, s: int) -> np.ndarray:
-        B = np.log(schedule.abar[s] / schedule.abar[t])
-        score = -_noise(denoiser, x, t) / np.sqrt(1 - schedule.abar[t])
+        B = 2 * np.log(scale[s] / scale[t])
+        score = -_noise(denoiser, x, t) / (scale[t] * sigma[t])
         x = x + B / 2 * (x + (1 + noise**2) * score)
         return x + noise * np.sqrt(B) * rng.standard_normal(x.shape) if noise > 0 else x
 
@@ -224,8 +230,6 @@ def reverse_sde(
 
 def _walk(step: Step, xT: ArrayLike, schedule: Schedule, times: int | ArrayLike | None) -> Path:
     xT = _check.array("xT", xT).copy()
-    if not isinstance(schedule, Schedule):
-        raise ValueError(f"schedule: expected a Schedule, got {type(schedule).__name__}")
     grid = [*_descending(times, schedule.T), 0]
 
     def path() -> Path:

@@ -139,12 +139,12 @@ def straightness(velocity: Velocity, z: ArrayLike, steps: int, method: str = "he
     Raises:
         ValueError: as ``flow`` does.
 
-    >>> straightness(lambda x, t: 0 * x + 2, [[0.0], [1.0]], 10)
+    >>> straightness(lambda x, t: 0 * x + 2, [[0.0], [1.0]], 4)
     0.0
     """
     path = [x for _, x in flow(velocity, z, steps, method)]
     bend = np.diff(path, axis=0) * (len(path) - 1) - (path[-1] - path[0])
-    return float((bend.reshape(len(bend), len(path[0]), -1) ** 2).sum(2).mean().round(15))
+    return float((bend.reshape(len(bend), len(path[0]), -1) ** 2).sum(2).mean())
 
 
 def _pair(z: ArrayLike, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
