@@ -42,7 +42,8 @@ def squared(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """
     if x.shape[1] <= _FEW:
         return sum((np.subtract.outer(u, v) ** 2 for u, v in zip(x.T, y.T, strict=True)), np.zeros((len(x), len(y))))
-    out = x @ (-2 * y.T)
+    out = x @ y.T
+    out *= -2
     out += np.einsum("ij,ij->i", x, x)[:, None]
     out += np.einsum("ij,ij->i", y, y)
     return np.maximum(out, 0, out=out)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from teachkit import _check
 from teachkit.transport import gaussian_w2
 
-_DIGITS = 1e-9  # relative error up to which the fast form is taken
+_DIGITS = 1e-7  # bound of the relative error up to which the fast form is taken; the error itself is far smaller
 _EPS = float(np.finfo(float).eps)
 Moments = tuple[np.ndarray, np.ndarray]
 
@@ -106,7 +106,7 @@ def fid_extrapolated(
 
 
 def _distance(one: Moments, other: Moments) -> float:
-    """Return the Frechet distance by eigenvalues alone where they give it to nine digits, else with all digits."""
+    """Return the Frechet distance by eigenvalues alone where they surely give seven digits, else with all digits."""
     (m1, S1), (m2, S2) = one, other
     total = float(np.trace(S1) + np.trace(S2))
     with np.errstate(over="ignore", invalid="ignore"):

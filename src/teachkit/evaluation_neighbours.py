@@ -41,8 +41,13 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 3) -> tuple[floa
     (0.6666666666666666, 1.0)
     """
     real, fake = _centred(real, fake)
-    precision = np.mean(_counts(real, _radii("real", real, k), fake)[1] > 0)
-    return float(precision), float(np.mean(_counts(fake, _radii("fake", fake, k), real)[1] > 0))
+    R, F = _radii("real", real, k), _radii("fake", fake, k)
+    reached, good = np.zeros(len(real), bool), np.zeros(len(fake), bool)
+    for rows in blocks(len(real), len(fake)):
+        D = squared(real[rows], fake)
+        good |= (R[rows, None] >= D).any(axis=0)
+        reached[rows] = (D <= F).any(axis=1)
+    return float(good.mean()), float(reached.mean())
 
 
 def density_coverage(real: ArrayLike, fake: ArrayLike, k: int = 5) -> tuple[float, float]:
@@ -63,8 +68,11 @@ def density_coverage(real: ArrayLike, fake: ArrayLike, k: int = 5) -> tuple[floa
     (1.3333333333333333, 0.75)
     """
     real, fake = _centred(real, fake)
-    inside, balls = _counts(real, _radii("real", real, k), fake)
-    return float(balls.mean() / k), float(np.mean(inside > 0))
+    R = _radii("real", real, k)
+    inside = np.zeros(len(real), int)
+    for rows in blocks(len(real), len(fake)):
+        inside[rows] = (squared(real[rows], fake) <= R[rows, None]).sum(axis=1)
+    return float(inside.sum() / len(fake) / k), float(np.mean(inside > 0))
 
 
 def _centred(real: ArrayLike, fake: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -84,13 +92,3 @@ def _radii(name: str, x: np.ndarray, k: int) -> np.ndarray:
         D[np.arange(len(D)), np.arange(rows.start, rows.stop)] = np.inf  # a row is no neighbour of itself
         out[rows] = np.partition(D, k - 1, axis=1)[:, k - 1]
     return out
-
-
-def _counts(centres: np.ndarray, radii: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many points each ball holds, and in how many balls each point is; radii are squared."""
-    held, around = np.zeros(len(centres), int), np.zeros(len(points), int)
-    for rows in blocks(len(centres), len(points)):
-        inside = squared(centres[rows], points) <= radii[rows, None]
-        held[rows] = inside.sum(axis=1)
-        around += inside.sum(axis=0)
-    return held, around
