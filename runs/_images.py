@@ -74,7 +74,7 @@ class Setting:
 
 FULL = {"train": 60_000, "test": 10_000, "channels": 64, "batch": 128, "ema": 0.999, "device": "cuda"}
 SMOKE = {
-    "train": 200, "test": 40, "channels": 2, "noise": 8, "batch": 8, "steps": 6, "measured": 3, "thin": 1,
+    "train": 200, "test": 140, "channels": 2, "noise": 8, "batch": 8, "steps": 6, "measured": 3, "thin": 1,
     "seeds": (0, 1), "judge": "untrained",
 }  # fmt: skip
 

@@ -52,7 +52,7 @@ class Config:
 
 
 GPU = replace(Config(), epochs=12, device="cuda")
-QUICK = replace(Config(), train=100, test=40, batch=20, epochs=1, ema=0.5, thin=1)
+QUICK = replace(Config(), train=100, test=80, batch=20, epochs=1, ema=0.5, thin=1)
 
 
 def main(config: Config, out: Path, workers: int = 1) -> Path:

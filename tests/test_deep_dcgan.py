@@ -225,7 +225,7 @@ def test_bad_argument_is_named(name):
         call()
 
 
-SETTING = dataclasses.replace(run.QUICK.setting, train=60, test=20, steps=8, measured=4)
+SETTING = dataclasses.replace(run.QUICK.setting, train=90, test=80, steps=8, measured=4)
 
 
 def outcome(out, setting=SETTING):

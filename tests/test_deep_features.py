@@ -129,7 +129,7 @@ def test_quick_run_writes_what_is_read(quick_run, tmp_path):
     manifest = quick_run(tmp_path / "features")
     assert set(manifest["files"]) == {"curves.npz", "weights.npz"}
     assert {path.name for path in (tmp_path / "features").iterdir()} == {*manifest["files"], "result.json"}
-    net, (x, y, _) = feature.load(tmp_path / "features/weights.npz"), fashion_mnist("test", 40)
+    net, (x, y, _) = feature.load(tmp_path / "features/weights.npz"), fashion_mnist("test", 80)
     assert (feature.probabilities(net, x).argmax(1) == y).mean() == manifest["metrics"]["accuracy_test"]
     with np.load(tmp_path / "features/curves.npz") as curves:
         assert curves["loss"].shape == (5,)
