@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -70,6 +70,15 @@ class Setting:
     def every(self) -> int:
         """Return the steps from one comparison to the next."""
         return self.steps // self.measured
+
+
+class Judged(Protocol):
+    """What every run says whose pictures are compared with real ones."""
+
+    train: int
+    test: int
+    seeds: tuple[int, ...]
+    judge: str
 
 
 FULL = {"train": 60_000, "test": 10_000, "channels": 64, "batch": 128, "ema": 0.999, "device": "cuda"}
@@ -188,13 +197,13 @@ class Log:
         return {key: np.stack([row[key] for row in self._rows]) for key in self._rows[0]}
 
 
-def floor(setting: Setting) -> dict[str, dict[str, float]]:
+def floor(setting: Judged) -> dict[str, dict[str, float]]:
     """Return the FID between real images, over the seeds: what a perfect generator would get.
 
     "train" compares the test images with as many training images, "halves" the halves of the test images, where the
     samples' own error is twice as large.
     """
-    net, test = _network(setting), fashion_mnist("test", setting.test).x
+    net, test = judge(setting), fashion_mnist("test", setting.test).x
     train, values = fashion_mnist("train", setting.train).x, {"train": [], "halves": []}
     for seed in setting.seeds:
         rng = np.random.default_rng(seed)
@@ -214,7 +223,8 @@ def curves(outcomes: Sequence[Outcome]) -> dict[str, np.ndarray]:
     return {f"{o.name}_{o.seed}_{k}": x for o in outcomes for k, x in o.arrays.items() if k != "images"}
 
 
-def _network(setting: Setting) -> nn.Sequential:
+def judge(setting: Judged) -> nn.Sequential:
+    """Return the feature network of a run, or an untrained one for smoke runs."""
     if setting.judge == "untrained":
         return features.network(rng=torch.Generator().manual_seed(0))
     return features.load()
@@ -222,7 +232,7 @@ def _network(setting: Setting) -> nn.Sequential:
 
 def _judge(setting: Setting, device: torch.device) -> Callable[[nn.Module], dict[str, Any]]:
     """Return generator -> its FID to the test images and some images, always from the same noise."""
-    net = _network(setting).to(device)
+    net = judge(setting).to(device)
     real = features.features(net, fashion_mnist("test", setting.test).x)
 
     def compare(G: nn.Module) -> dict[str, Any]:
