@@ -116,9 +116,9 @@ def _distance(one: Moments, other: Moments) -> float:
             values = np.maximum(np.linalg.eigvalsh(L.T @ S2 @ L), 0.0)
         except np.linalg.LinAlgError:  # singular, or overflow
             return frechet_distance(m1, S1, m2, S2)
+        noise = _EPS * float(np.linalg.norm(values))
     distance = apart + total - 2 * float(np.sqrt(values).sum())
     # Together the eigenvalues err by eps times their norm (Hoffman and Wielandt), a root by its part over the root.
-    noise = _EPS * float(np.linalg.norm(values))
     error = _EPS * total + noise * float(np.sqrt((1 / np.maximum(values, noise)).sum())) if noise > 0 else total
     return distance if error <= _DIGITS * distance < np.inf else frechet_distance(m1, S1, m2, S2)
 
