@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from runs import diffusion_reverse
 from runs._shared import (
     ROOT,
     SCRATCH,
@@ -26,8 +27,7 @@ from runs._shared import (
 )
 from teachkit import metrics
 from teachkit.data import fashion_mnist
-from teachkit.deep import dcgan, diffusion_reverse, features, sampling
-from teachkit.diffusion import linear_schedule
+from teachkit.deep import dcgan, features, sampling
 
 RESULTS = ROOT / "results"
 FILES = {"dcgan": "dcgan", "wgan_gp": "wgan_images", "ddpm": "diffusion_reverse"}
@@ -45,7 +45,7 @@ class Config:
         draws: of each size.
         few: a small number of pictures, above the number of features.
         block: pictures in a block of KID.
-        ddim_steps: of the diffusion model.
+        ddim_steps: of the diffusion model, which is told no class, as the others are.
         needed: models without whose weights nothing is recorded.
         judge: the folder of the feature network, whose numbers are 64 for a picture.
         seeds: of the models' noise, and of what is drawn.
@@ -57,7 +57,7 @@ class Config:
     draws: int = 5
     few: int = 100
     block: int = 50
-    ddim_steps: int = 50
+    ddim_steps: int = 25
     needed: tuple[str, ...] = ("dcgan", "wgan_gp", "ddpm")
     judge: str = "results/features"
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -117,8 +117,10 @@ def pictures(config: Config, name: str, seed: int) -> np.ndarray:
     if name != "ddpm":
         G = dcgan.load(weights)
         return dcgan.sample(G, config.n, dcgan.sizes(G)[0], rng)
-    net, shape, way = diffusion_reverse.load(weights), (1, features.SIZE, features.SIZE), ("ddim", config.ddim_steps)
-    return dcgan.pixels(sampling.sample(net, config.n, shape, linear_schedule(), *way, rng=rng, quiet=True)[:, 0])
+    made, net = diffusion_reverse.recorded(weights.parent)
+    way = diffusion_reverse.schedule(made), "ddim", config.ddim_steps
+    x = sampling.sample(net, config.n, diffusion_reverse.SHAPE, *way, rng=rng, kind=made.kind, quiet=True)
+    return diffusion_reverse.pixels(x)
 
 
 def deceive(config: Config, seed: int) -> Outcome:
