@@ -203,7 +203,7 @@ def floor(setting: Judged) -> dict[str, dict[str, float]]:
     "train" compares the test images with as many training images, "halves" the halves of the test images, where the
     samples' own error is twice as large.
     """
-    net, test = judge(setting), fashion_mnist("test", setting.test).x
+    net, test = judge(setting.judge), fashion_mnist("test", setting.test).x
     train, values = fashion_mnist("train", setting.train).x, {"train": [], "halves": []}
     for seed in setting.seeds:
         rng = np.random.default_rng(seed)
@@ -223,16 +223,16 @@ def curves(outcomes: Sequence[Outcome]) -> dict[str, np.ndarray]:
     return {f"{o.name}_{o.seed}_{k}": x for o in outcomes for k, x in o.arrays.items() if k != "images"}
 
 
-def judge(setting: Judged) -> nn.Sequential:
-    """Return the feature network of a run, or an untrained one for smoke runs."""
-    if setting.judge == "untrained":
+def judge(name: str) -> nn.Sequential:
+    """Return the feature network, "trained" as recorded or "untrained" for smoke runs."""
+    if name == "untrained":
         return features.network(rng=torch.Generator().manual_seed(0))
     return features.load()
 
 
 def _judge(setting: Setting, device: torch.device) -> Callable[[nn.Module], dict[str, Any]]:
     """Return generator -> its FID to the test images and some images, always from the same noise."""
-    net = judge(setting).to(device)
+    net = judge(setting.judge).to(device)
     real = features.features(net, fashion_mnist("test", setting.test).x)
 
     def compare(G: nn.Module) -> dict[str, Any]:

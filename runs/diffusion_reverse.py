@@ -29,6 +29,7 @@ from runs._shared import (
     summary,
     write_record,
 )
+from teachkit.book.manifest import read_result
 from teachkit.data import fashion_mnist
 from teachkit.deep import features, sampling
 from teachkit.deep.dcgan import pixels
@@ -160,7 +161,10 @@ def follow(config: Config, seed: int, out: Path) -> Outcome:
         if here.rank:
             return Outcome(NAME, seed, {"steps": sum(1 for _ in steps)}, {}, peak_memory_mb())
         log, start = _images.Log(folder / "shots.npz", training.step), training.step
-        net, began = training.averages["denoiser"].module, time.perf_counter()
+        net = training.averages["denoiser"].module
+        if start and start % config.every == 0 and start not in log.steps:  # it was cut off while it sampled
+            log.add(start, np.nan, images=some(config, net, here.device))
+        began = time.perf_counter()
         for step in progress(steps, config.steps, config.batch, start=start, quiet=not sys.stderr.isatty()):
             if step.step % config.every == 0:
                 seconds = time.perf_counter() - began
@@ -170,7 +174,9 @@ def follow(config: Config, seed: int, out: Path) -> Outcome:
         save(out / "weights.npz", net)
         net = load(out / "weights.npz").to(here.device)  # what is measured is what can be loaded
     rows, shots = read_rows(folder / CURVES), log.arrays()
-    seconds = float(shots["seconds"].mean() * len(shots["seconds"]))  # a part that was cut off counts as the others
+    seconds = float(
+        np.nanmean(shots["seconds"]) * len(shots["seconds"])
+    )  # a part that was cut off counts as the others
     curves = {"step": np.array([row["step"] for row in rows]), "loss": np.array([row["loss_denoiser"] for row in rows])}
     numbers, bits = measured(config, net, seed, here.device)
     numbers |= {"loss_train": float(curves["loss"][-len(rows) // 10 :].mean()), "seconds": seconds}
@@ -183,6 +189,12 @@ def follow(config: Config, seed: int, out: Path) -> Outcome:
 def schedule(config: Config) -> Schedule:
     """Return the schedule with which a run trained; a record's configuration, as a ``Config``, says which."""
     return SCHEDULES[config.schedule](config.T)
+
+
+def recorded(folder: Path) -> tuple[Config, UNet]:
+    """Return the configuration and the network of a record; its weights are of the first seed."""
+    held = {key: tuple(x) if isinstance(x, list) else x for key, x in read_result(folder)["config"].items()}
+    return Config(**held), load(folder / "weights.npz")
 
 
 def network(config: Config, seed: int) -> UNet:
@@ -205,7 +217,7 @@ def measured(config: Config, net: UNet, seed: int, device: torch.device) -> tupl
         torch.Generator(device).manual_seed(seed),
         time.perf_counter(),
     )
-    judge = _images.judge(config).to(device)
+    judge = _images.judge(config.judge).to(device)
     way = schedule(config), config.sampler, config.sampler_steps
     y = torch.arange(config.test) % CLASSES
     made = sampling.sample(net, config.test, SHAPE, *way, rng=rng, y=y, kind=config.kind, quiet=True)
