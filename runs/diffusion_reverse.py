@@ -92,12 +92,12 @@ class Config:
     lr: float = 2e-3
     clip: float = 1.0
     batch: int = 32
-    steps: int = 3_000
+    steps: int = 2_160
     shots: int = 6
     thin: int = 10
     ema: float = 0.995
-    sampler: sampling.Method = "ddim"
-    sampler_steps: int = 25
+    sampler: sampling.Method = "ancestral"
+    sampler_steps: int = 50
     rows: int = 32
     walked: int = 10
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -118,7 +118,7 @@ class Config:
 
 GPU = Config(
     train=60_000, test=10_000, width=64, multipliers=(1, 2, 4), blocks=2, lr=2e-4, batch=128, steps=60_000,
-    ema=0.9995, sampler="ancestral", sampler_steps=1_000, rows=128, device="cuda", mixed=True, compiled=True,
+    ema=0.9995, sampler_steps=1_000, rows=128, device="cuda", mixed=True, compiled=True,
 )  # fmt: skip
 QUICK = Config(
     train=200, test=140, width=4, multipliers=(1, 2), T=6, lr=1e-3, batch=8, steps=6, shots=3, thin=1,
