@@ -9,6 +9,7 @@ from teachkit.diffusion_forward import posterior, q_sample, q_step, reverse_cond
 from teachkit.diffusion_reverse import ideal_denoiser
 from teachkit.diffusion_schedule import Schedule, cosine_schedule, linear_schedule
 from teachkit.likelihood import gaussian_kl
+from teachkit.transport import gaussian_w2
 
 TWO = Schedule([0.36, 0.75])
 LONG = linear_schedule(40, 1e-3, 0.3)
@@ -73,6 +74,7 @@ def test_drawn_terms_agree_with_their_means(variance, rng):
 
 
 @pytest.mark.law("bound-split")
+@pytest.mark.law("reverse-model")
 @pytest.mark.parametrize("variance", ["posterior", "beta"])
 def test_the_bound_lies_above_the_negative_log_likelihood(variance):
     var, grid = sigma2(TWO, variance), np.linspace(-12, 12, 3001)
@@ -193,6 +195,15 @@ def test_noise_in_the_last_step_adds_its_variance(mean, var):
     np.testing.assert_array_equal(
         bounds.normal_chain(mean, var, LONG), bounds.normal_chain(mean, var, LONG, noise_at_one=True)
     )
+
+
+@pytest.mark.law("noise-at-one")
+def test_w2_of_a_normal_law_grows_by_the_difference_of_the_deviations():
+    _, v = bounds.normal_chain(0.7, 0.2, LONG, "beta")
+    _, left = bounds.normal_chain(0.7, 0.2, LONG, "beta", noise_at_one=True)
+    distance = gaussian_w2([0.7], [[v[0]]], [0.7], [[left[0]]])
+    assert distance == pytest.approx((v[0] + LONG.beta[1]) ** 0.5 - v[0] ** 0.5, rel=1e-6)
+    assert distance < LONG.beta[1] ** 0.5 / 10
 
 
 def test_normal_chain_ends_at_the_data_when_steps_are_small():

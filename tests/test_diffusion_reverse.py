@@ -64,6 +64,7 @@ def test_errors_of_the_kinds_differ_by_a_factor_of_the_step(rng):
             seen = back.convert(eps + off, xt, t, LONG, "noise", kind)
             error = ((seen - back.target(x0, eps, t, LONG, kind)) ** 2).sum()
             assert error == pytest.approx(factor * (off**2).sum(), rel=1e-8)
+        assert 1 + 1 / snr == pytest.approx(1 / abar, rel=1e-12)  # noise and clean point together are the velocity
 
 
 @pytest.mark.law("noise-is-score")
@@ -243,7 +244,7 @@ def test_noise_left_in_moves_two_points_by_its_deviation(sigma, rng):
     assert wp_sorted(clean + sigma * z, clean, 2) <= sigma * np.sqrt((z**2).mean()) + 1e-12
 
 
-@pytest.mark.law("errata-noise-at-one")
+@pytest.mark.law("s0-noise-at-one")
 def test_printed_listing_ends_with_a_spread_that_the_data_have_not():
     """Noise at every step, t = 1 too: N(0, 1) keeps its law, but a single point comes back smeared by sigma_1."""
     schedule = linear_schedule()
@@ -264,7 +265,7 @@ def test_embedding_is_that_of_diffusers(rng):
     np.testing.assert_allclose(back.time_embedding(t, 32), peer, atol=1e-4)  # the peer counts in float32
 
 
-@pytest.mark.law("time-embedding")
+@pytest.mark.law("embedding-distance")
 def test_scalar_product_of_two_embeddings_knows_the_distance_in_time_alone(rng):
     t = rng.uniform(0, 900, 20)
     e, later = back.time_embedding(t, 16), back.time_embedding(t + 37.5, 16)
