@@ -18,6 +18,8 @@ from teachkit.grading.verdict import UnusableError
 
 Answer = Callable[..., Any]
 _STEP = 1e-5
+_ROUNDS = 24  # calls with each network; with 48 pictures a share of 1/3 then errs by a fortieth of itself
+_MUCH = 50.0  # noise has the size 1 at most; a factor that changes within a bright picture leaves far more
 _OFF = 1e-4  # rounding and the step of a difference stay far below, a part that is cut off far above
 
 
@@ -125,6 +127,107 @@ def _whole_slope(penalty: Tensor, critic: Critic, again: Callable[[], Tensor]) -
             "the value of the penalty depends on the critic's weights in more ways than its gradient knows of: "
             "a part of it is cut off by detach(), item() or no_grad()."
         )
+
+
+class Watched(nn.Module):
+    """A network (x_t [n, ...], t [n]) -> noise, [n, ...], that notes what it is given.
+
+    Args:
+        answer: From x_t and t to what the network says, but for a weight that is added to it.
+    """
+
+    def __init__(self, answer: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        self.answer, self.seen = answer, []
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the noise that the network finds."""
+        self.seen.append((x, t))
+        whole = isinstance(t, Tensor) and t.shape == x.shape[:1] and not t.is_floating_point()
+        if not whole:
+            got = f"{t.dtype} of the shape {list(t.shape)}" if isinstance(t, Tensor) else type(t).__name__
+            raise UnusableError(f"the network should get one whole t for each picture, [n], and gets {got}.")
+        return self.answer(x.detach(), t) + self.shift
+
+
+def training_loss(answer: Answer, x0: np.ndarray, abar: np.ndarray) -> Any:
+    """Return means over many calls of the student's loss, (net, x0, abar) -> loss.
+
+    The networks find no noise, noise 3 everywhere, and the noise that the right kernel has put in.
+
+    Returns:
+        The share of each t, from 0 to T, and that of all others; by t from 1 to T the factor of the picture and the
+        size of the noise, 0 where t is never drawn; the mean loss of each network.
+    """
+    batch, products = torch.from_numpy(x0), torch.from_numpy(abar)
+
+    def exact(x: Tensor, t: Tensor) -> Tensor:
+        a = products[t.clamp(1, len(abar) - 1)].reshape(-1, 1, 1, 1)
+        return (x - a.sqrt() * batch) / (1 - a).sqrt()
+
+    seen, losses = [], []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for says in (lambda x, t: torch.zeros_like(x), lambda x, t: torch.full_like(x, 3.0), exact):
+            net = Watched(says)
+            values = [_one_loss(answer, net, batch, products) for _ in range(_ROUNDS)]
+            if values[0] is None:
+                return None
+            seen, losses = seen + net.seen, [*losses, float(np.mean(values))]
+    return *_kernel_seen(seen, batch, len(abar) - 1), np.array(losses)
+
+
+def _one_loss(answer: Answer, net: Watched, x0: Tensor, abar: Tensor) -> float | None:
+    calls = len(net.seen)
+    loss = answer(net, x0, abar)
+    if loss is None:
+        return None
+    if not calls:
+        _leads_back(loss, "the loss", "the network's weights", net.shift)
+    if loss.ndim:
+        raise UnusableError(f"the loss should be one number, of the shape [], and has the shape {list(loss.shape)}.")
+    if len(net.seen) != calls + 1:
+        raise UnusableError(f"the network is asked {len(net.seen) - calls} times. Once for the whole batch is enough.")
+    if net.seen[-1][0].shape != x0.shape:
+        raise UnusableError(f"for x0 of the shape {list(x0.shape)} x_t has the shape {list(net.seen[-1][0].shape)}.")
+    return float(loss)
+
+
+def _kernel_seen(seen: list[tuple[Tensor, Tensor]], x0: Tensor, T: int) -> tuple[np.ndarray, ...]:
+    """Return shares, factors of the picture and sizes of the noise; raise if a batch shares what it should not."""
+    x, t = torch.stack([x.detach() for x, _ in seen]).flatten(2), torch.stack([t for _, t in seen])
+    known = x0.flatten(1)
+    factor = (x * known).sum(2) / (known**2).sum(1)
+    noise = x - factor[:, :, None] * known
+    size = noise.square().mean(2).sqrt()
+    _check_draws(x, t, noise, known, T)
+    counts = [(t == k).double().mean().item() for k in range(T + 1)]
+    at = [t == k for k in range(1, T + 1)]
+    signal = [factor[here].mean().item() if here.any() else 0.0 for here in at]
+    spread = [size[here].square().mean().sqrt().item() if here.any() else 0.0 for here in at]
+    return tuple(np.array(found).round(9) for found in ([*counts, 1 - sum(counts)], signal, spread))
+
+
+def _check_draws(x: Tensor, t: Tensor, noise: Tensor, known: Tensor, T: int) -> None:
+    if torch.equal(x[0], x[1]) and torch.equal(t[0], t[1]):
+        raise UnusableError("every call draws the same t and the same noise: set no seed inside of the function.")
+    if noise.square().mean(2).sqrt().max() > _MUCH:
+        raise UnusableError(
+            "within one picture, x_t is not one number times x0 plus one number times noise. What has the shape [n] "
+            "goes along the last axis of a picture, its columns; give it the shape [n, 1, 1, 1]."
+        )
+    if T > 1 and (t == t[:, :1]).all():
+        raise UnusableError("all pictures of a batch get the same t: draw one t for each of them.")
+    if noise.abs().max() < 1e-6:
+        return
+    x, known = x - x.mean(2, keepdim=True), known - known.mean(1, keepdim=True)
+    alike = x - (x * known).sum(2, keepdim=True) / (known**2).sum(1)[:, None] * known
+    if alike.abs().max() < 1e-6:
+        raise UnusableError("all pixels of a picture get the same noise: draw one number for each of them.")
+    one, other = alike[:, 1:].flatten(1), alike[:, :-1].flatten(1)
+    if torch.cosine_similarity(one, other).mean() > 0.5:
+        raise UnusableError("all pictures of a batch get the same noise: draw noise of the shape of x0.")
 
 
 def _leads_back(result: Any, what: str, where: str, *sources: Tensor) -> None:
