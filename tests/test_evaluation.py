@@ -163,6 +163,17 @@ def test_few_samples_prefer_a_law_that_is_too_narrow(t):
 
 
 @pytest.mark.law("fid-small-n")
+@pytest.mark.parametrize("n", [2, 5, 30, 400])
+def test_when_exactly_and_how_narrow_is_best(n):
+    t = np.linspace(0.01, 0.999, 500)
+    narrow_wins = exact_mean_fid(n, 0, 1, t) < exact_mean_fid(n, 0, 1, 1)
+    np.testing.assert_array_equal(narrow_wins, (1 + t) * (n + 1) / n > 2 * c4(n) ** 2)
+    best = c4(n) ** 2 * n / (n + 1)
+    assert best < 1
+    assert (exact_mean_fid(n, 0, 1, best) <= exact_mean_fid(n, 0, 1, t)).all()
+
+
+@pytest.mark.law("fid-small-n")
 def test_in_many_dimensions_it_takes_many_samples_to_prefer_the_law_itself(rng):
     def means(n):
         draws = [rng.standard_normal((3, n, 20)) for _ in range(8)]
