@@ -8,7 +8,6 @@ with the floor, and with nothing that was computed from other numbers of images.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -89,21 +88,20 @@ def main(config: Config, out: Path, workers: int = 1) -> Path:
     """Sample in every way from every seed, and write the manifest, curves and some images to ``out``."""
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-
-    def each(measure: Callable[..., Outcome], *settings: Any) -> list[Outcome]:
-        jobs = [(config, seed, *setting) for setting in settings for seed in config.seeds]
-        return list(side_by_side(measure, jobs, workers, out / SCRATCH / "kept"))
-
-    walks = each(walk, *((way,) for way in config.steps))
-    pushes = each(push, *((scale,) for scale in config.scales))
-    floors = each(floor, ())
-    outcomes = [*walks, *pushes, *floors]
-    first = [o for o in (*walks, *pushes) if o.seed == config.seeds[0]]
+    settings = [("walk", way) for way in config.steps] + [("push", x) for x in config.scales] + [("floor", None)]
+    jobs = [(config, seed, *setting) for setting in settings for seed in config.seeds]
+    outcomes = list(side_by_side(measure, jobs, workers, out / SCRATCH / "kept"))
+    first = [o for o in outcomes if o.seed == config.seeds[0] and o.arrays]
     save_arrays(out / "samples.npz", {o.name: o.arrays["images"] for o in first}, None)
-    curves = {f"{o.name}_{o.seed}": o.arrays["fid"] for o in walks}
+    curves = {f"{o.name}_{o.seed}": o.arrays["fid"] for o in outcomes if "fid" in o.arrays}
     curves |= {f"{way}_calls": np.array([sampling.calls(way, k) for k in steps]) for way, steps in config.steps.items()}
     save_arrays(out / "curves.npz", curves)
     return write_record(out, config, config.seeds, summary(outcomes), outcomes, started, config.device)
+
+
+def measure(config: Config, seed: int, what: str, setting: Any) -> Outcome:
+    """Return what one measurement with one setting gives; a name, as a job is known by what it prints as."""
+    return {"walk": walk, "push": push, "floor": floor}[what](config, seed, setting)
 
 
 def walk(config: Config, seed: int, way: sampling.Method) -> Outcome:
@@ -130,7 +128,7 @@ def push(config: Config, seed: int, scale: float) -> Outcome:
     return Outcome(f"scale_{scale:g}".replace(".", "_"), seed, numbers, {"images": x[:SHOWN]}, peak_memory_mb())
 
 
-def floor(config: Config, seed: int) -> Outcome:
+def floor(config: Config, seed: int, _: None) -> Outcome:
     """Return the same of as many training images, which a perfect sampler can't beat but by chance."""
     data = fashion_mnist("train", config.train)
     rows = np.random.default_rng(seed).permutation(len(data.x))[: config.n]
