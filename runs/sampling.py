@@ -65,10 +65,10 @@ class Config:
         default_factory=lambda: {
             "ancestral": (5, 10, 20, 50, 100),
             "ddim": (5, 10, 20, 50, 100),
-            "heun": (3, 5, 10, 25),
+            "heun": (3, 5, 10, 25, 50),
         }
     )
-    unclipped: tuple[int, ...] = (20,)
+    unclipped: tuple[int, ...] = (5, 20)
     scales: tuple[float, ...] = (0, 1, 2, 3, 5)
     scaled_steps: int = 20
     seeds: tuple[int, ...] = (0, 1, 2)
