@@ -54,7 +54,7 @@ def inception_score(probs: ArrayLike, splits: int = 1) -> float:
     1.0
     """
     p = _check.points("probs", probs)
-    if (p < 0).any() or (np.abs(p.sum(axis=1) - 1) > _SUM).any():
+    if p.min() < 0 or (np.abs(p.sum(axis=1) - 1) > _SUM).any():
         worst = np.abs(p.sum(axis=1) - 1).argmax()
         raise ValueError(
             f"probs: expected rows of non-negative numbers with sum 1, got least {p.min():.3g}, "
@@ -90,4 +90,5 @@ def bits_per_dim(nll_nats: float, d: int, levels: float = 256) -> float:
 def _score(p: np.ndarray) -> float:
     """Return the Inception score of probabilities."""
     ratio = np.divide(p, p.mean(axis=0), out=np.ones_like(p), where=p > 0)
-    return float(np.exp((p * np.log(ratio)).sum(axis=1).mean()))
+    gain = np.log(ratio, out=ratio)  # in its place: fresh memory costs a quarter of the time
+    return float(np.exp(np.einsum("ij,ij->i", p, gain).mean()))
