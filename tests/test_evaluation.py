@@ -122,6 +122,15 @@ def test_the_fast_form_agrees_with_the_careful_one(rng):
     assert fid(a, a * (1 + 1e-9)) == pytest.approx(1e-18 * (np.trace(S1) + (a.mean(0) ** 2).sum()), rel=1e-3)
 
 
+@pytest.mark.law("fid")
+def test_correlated_features_of_falling_variances_take_the_fast_form(rng, monkeypatch):
+    mix = rng.standard_normal((100, 100)) / np.arange(1, 101)[:, None]
+    a, b = rng.standard_normal((400, 100)) @ mix, 1.2 * rng.standard_normal((400, 100)) @ mix
+    careful = evaluation.frechet_distance(a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T))
+    monkeypatch.delattr("teachkit.evaluation_frechet.frechet_distance")
+    assert fid(a, b) == pytest.approx(careful, rel=1e-10)
+
+
 @pytest.mark.parametrize("rows", [(3, 9), (9, 3), (4, 9), (5, 9)])
 def test_few_rows_are_warned_of(rows, rng):
     """Of 4 features, 5 rows are enough for a covariance that has an inverse."""
