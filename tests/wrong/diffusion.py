@@ -126,9 +126,9 @@ def back_one_step(data):
 def four_targets(data):
     right = {
         "x0_from_noise": "(x - sqrt(1-q)*e)/sqrt(q)",
-        "x0_from_v": "sqrt(q)*x - sqrt(1-q)*v",
-        "noise_from_v": "sqrt(1-q)*x + sqrt(q)*v",
-        "score_from_noise": "-e/sqrt(1-q)",
+        "score_from_x0": "(sqrt(q)*y - x)/(1-q)",
+        "v_from_noise": "(e - sqrt(1-q)*x)/sqrt(q)",
+        "score_from_v": "-x - sqrt(q/(1-q))*v",
         "x0_from_score": "(x + (1-q)*g)/sqrt(q)",
     }
     wrong = changed(
@@ -142,26 +142,32 @@ def four_targets(data):
             ("(x - e*sqrt(1-q))/q", "You divide by q"),
             ("(x - sqrt(q)*e)/sqrt(1-q)", "You have exchanged"),
         ],
-        x0_from_v=[
-            ("sqrt(q)*x + sqrt(1-q)*v", "x is all noise"),
-            ("sqrt(1-q)*x - sqrt(q)*v", "the factors are exchanged"),
-            ("sqrt(1-q)*x + sqrt(q)*v", "That is the noise"),
-            ("q*x - (1-q)*v", "The roots are missing"),
-            ("x/sqrt(q) - sqrt((1-q)/q)*v", "as if it were the noise"),
-        ],
-        noise_from_v=[
-            ("sqrt(1-q)*x - sqrt(q)*v", "The sign of v"),
-            ("sqrt(q)*x - sqrt(1-q)*v", "That is x0"),
-            ("sqrt(q)*x + sqrt(1-q)*v", "The factors are exchanged"),
-            ("x*(1-q) + v*q", "The roots are missing"),
-            ("v/sqrt(q)", "v holds x0 as well"),
-        ],
-        score_from_noise=[
-            ("e/sqrt(1-q)", "The sign: the score"),
-            ("-e", "The division is missing"),
-            ("-e/(1-q)", "You divide by the variance"),
-            ("-sqrt(1-q)*e", "You multiply where"),
+        score_from_x0=[
+            ("(x - sqrt(q)*y)/(1-q)", "that is towards the mean"),
+            ("(x - sqrt(q)*y)/sqrt(1-q)", "That is the noise. The score"),
+            ("-(x - sqrt(q)*y)/sqrt(1-q)", "Once more it has to be divided"),
+            ("sqrt(q)*y - x", "The division by the variance"),
+            ("(y - x)/(1-q)", "not y itself"),
+            ("(q*y - x)/(1-q)", "The mean of x has a root"),
             ("-x", "standard normal law at x"),
+        ],
+        v_from_noise=[
+            ("sqrt(q)*e - sqrt(1-q)*x", "You put x where x0 belongs"),
+            ("(e + sqrt(1-q)*x)/sqrt(q)", "The sign of x"),
+            ("e - sqrt(1-q)*x", "The division at the end"),
+            ("(e - (1-q)*x)/q", "The roots are missing"),
+            ("sqrt(q)*e", "is not yet replaced"),
+            ("sqrt(q)*e - sqrt(1-q)*(x + sqrt(1-q)*e)/sqrt(q)", "two minus signs make a plus"),
+            ("(e - sqrt(q)*x)/sqrt(1-q)", "The factors are exchanged"),
+        ],
+        score_from_v=[
+            ("x + sqrt(q)*v/sqrt(1-q)", "the score is negative"),
+            ("sqrt(1-q)*x + sqrt(q)*v", "That is the noise"),
+            ("-sqrt(1-q)*x - sqrt(q)*v", "A division is missing"),
+            ("-v/sqrt(1-q)", "as if it were the noise"),
+            ("sqrt(q)*v/sqrt(1-q) - x", "The sign of v"),
+            ("-x/sqrt(1-q) - sqrt(q)*v/(1-q)", "You divide by the variance"),
+            ("v - sqrt(q)*x/sqrt(1-q)", "You have put in x0"),
         ],
         x0_from_score=[
             ("(x - (1-q)*g)/sqrt(q)", "The sign: a step along"),
@@ -174,9 +180,9 @@ def four_targets(data):
     )
     other = {
         "x0_from_noise": "x*q**(-1/2) - e*sqrt(1/q - 1)",
-        "x0_from_v": "x*sqrt(q) - v*(1-q)**0.5",
-        "noise_from_v": "(x - sqrt(q)*(sqrt(q)*x - sqrt(1-q)*v))/sqrt(1-q)",
-        "score_from_noise": "-(1-q)**(-0.5)*e",
+        "score_from_x0": "-((x - sqrt(q)*y)/sqrt(1-q))/sqrt(1-q)",
+        "v_from_noise": "sqrt(q)*e - sqrt(1-q)*(x - sqrt(1-q)*e)/sqrt(q)",
+        "score_from_v": "-(sqrt(1-q)*x + sqrt(q)*v)/sqrt(1-q)",
         "x0_from_score": "(x + g - q*g)/sqrt(q)",
     }
     through = {**other, "x0_from_score": "(x - sqrt(1-q)*(-sqrt(1-q)*g))/sqrt(q)"}
@@ -184,29 +190,34 @@ def four_targets(data):
 
 
 def ideal_between_two(data):
-    u = "sqrt(q)*c*x/(1-q)"
+    u = "(sqrt(q)*c*x/(1-q) - q*c**2/(2*(1-q)))"
     wrong = [
-        (f"c*tanh({u})", "the mean of x0 given x"),
-        (f"x - sqrt(q)*c*tanh({u})", "The division at the end"),
-        (f"(x - sqrt(q)*c*tanh({u}))/(1-q)", "You divide by the variance"),
-        (f"(sqrt(q)*c*tanh({u}) - x)/sqrt(1-q)", "The sign: the noise is"),
-        (f"(sqrt(q)*c*tanh({u}) - x)/(1-q)", "the score of the law"),
-        ("(x - sqrt(q)*c*tanh(sqrt(q)*c*x))/sqrt(1-q)", "the variance of the noise is missing"),
-        ("(x - sqrt(q)*c*tanh(sqrt(q)*c*x/sqrt(1-q)))/sqrt(1-q)", "stands the variance, not"),
-        ("(x - sqrt(q)*c*tanh(c*x/(1-q)))/sqrt(1-q)", "moved towards 0"),
-        (f"(x - sqrt(q)*c*tanh(2*{u}))/sqrt(1-q)", "A factor 2 too many"),
-        (f"(x - sqrt(q)*c*(2*sigmoid({u}) - 1))/sqrt(1-q)", "A factor 2 is missing"),
-        (f"(x - c*tanh({u}))/sqrt(1-q)", "You take off x0 itself"),
-        (f"(x - sqrt(q)*c*sigmoid(2*{u}))/sqrt(1-q)", "leave out the one at -c"),
-        ("x/sqrt(1-q)", "the mean of the two points"),
-        ("(x - sqrt(q)*c)/sqrt(1-q)", "It may also be -c"),
-        ("(x - sqrt(q)*c*abs(x)/x)/sqrt(1-q)", "the nearer point as certain"),
+        (f"c*sigmoid{u}", "the mean of x0 given x"),
+        (f"x - sqrt(q)*c*sigmoid{u}", "The division at the end"),
+        (f"(x - sqrt(q)*c*sigmoid{u})/(1-q)", "You divide by the variance"),
+        (f"(sqrt(q)*c*sigmoid{u} - x)/sqrt(1-q)", "The sign: the noise is"),
+        (f"(sqrt(q)*c*sigmoid{u} - x)/(1-q)", "the score of the law"),
+        (f"(x - c*sigmoid{u})/sqrt(1-q)", "You take off x0 itself"),
+        ("(x - sqrt(q)*c*sigmoid(sqrt(q)*c*x/(1-q)))/sqrt(1-q)", "the square of the place is missing"),
+        ("(x - sqrt(q)*c*sigmoid((sqrt(q)*c*x + q*c**2/2)/(1-q)))/sqrt(1-q)", "A sign in the exponents"),
+        ("(x - sqrt(q)*c*sigmoid(sqrt(q)*c*(x - sqrt(q)*c)/(1-q)))/sqrt(1-q)", "A factor 1/2 in the exponents"),
+        ("(x - sqrt(q)*c*sigmoid(c*(x - c/2)/(1-q)))/sqrt(1-q)", "moved towards 0"),
+        ("(x - sqrt(q)*c*sigmoid(sqrt(q)*c*x - q*c**2/2))/sqrt(1-q)", "the variance of the noise is missing"),
+        (f"(x - sqrt(q)*c*sigmoid({u}*sqrt(1-q)))/sqrt(1-q)", "stands the variance, not"),
+        (f"(x - sqrt(q)*c*sigmoid(2*{u}))/sqrt(1-q)", "twice as large"),
+        (f"(x - sqrt(q)*c/(1 + exp{u}))/sqrt(1-q)", "the probability of the point 0"),
+        (f"(x - sqrt(q)*c*tanh{u})/sqrt(1-q)", "points at c and -c"),
+        (f"(x - sqrt(q)*c*exp{u})/sqrt(1-q)", "divide by the sum"),
+        ("(x - sqrt(q)*c/2)/sqrt(1-q)", "the mean of the two points"),
+        ("(x - sqrt(q)*c)/sqrt(1-q)", "if x0 were c"),
+        ("x/sqrt(1-q)", "if x0 were 0"),
     ]
+    weights = "exp(-(x - sqrt(q)*c)**2/(2*(1-q)))", "exp(-x**2/(2*(1-q)))"
     right = [
-        f"(x - sqrt(q)*c*tanh({u}))/sqrt(1-q)",
-        f"x/sqrt(1-q) - sqrt(q/(1-q))*c*(1 - exp(-2*{u}))/(1 + exp(-2*{u}))",
-        f"(x - sqrt(q)*c*(2*sigmoid(2*{u}) - 1))/sqrt(1-q)",
-        f"(x - sqrt(q)*c*(exp({u}) - exp(-{u}))/(exp({u}) + exp(-{u})))*(1-q)**(-0.5)",
+        f"(x - sqrt(q)*c*sigmoid{u})/sqrt(1-q)",
+        f"x/sqrt(1-q) - sqrt(q/(1-q))*c*{weights[0]}/({weights[0]} + {weights[1]})",
+        f"(x - sqrt(q)*c/(1 + exp(-{u})))*(1-q)**(-0.5)",
+        f"(x - sqrt(q)*c*(1 + tanh({u}/2))/2)/sqrt(1-q)",
     ]
     return wrong, right
 

@@ -148,7 +148,7 @@ def ddim_step(data):
 
 def guided_normal(data):
     u = data["u"]
-    right = {"w": u + 1, "variance": "v/(v + w*(1-v))", "mean": "w*m/(v + w*(1-v))", "price": "c"}
+    right = {"w": u + 1, "variance": "v*r/(v + w*(r-v))", "mean": "w*m*r/(v + w*(r-v))", "price": "c"}
     wrong = changed(
         right,
         w=[
@@ -159,22 +159,23 @@ def guided_normal(data):
         ],
         variance=[
             ("v/w", "p(x | y) to the power w"),
-            ("v/(v + w)", "the power 1 - w"),
-            ("v/(v + (w+1)*(1-v))", "the paper's way to count"),
-            ("v*w + 1 - w", "You mix the variances"),
-            ("1 - w + w/v", "That is 1/variance"),
-            ("(v/(v + w*(1-v)))**0.5", "the standard deviation"),
-            ("1/(w + (1-w)/v)", "exchanged the powers"),
+            ("v*r/(v + w*r)", "the power 1 - w"),
+            ("v*r/(v + (w+1)*(r-v))", "the paper's way to count"),
+            ("v*w + r*(1 - w)", "You mix the variances"),
+            ("(1 - w)/r + w/v", "That is 1/variance"),
+            ("(v*r/(v + w*(r-v)))**0.5", "the standard deviation"),
+            ("1/(w/r + (1-w)/v)", "exchanged the powers"),
+            ("1/(w/v + (w-1)/r)", "The sign of the power 1 - w"),
             ("v", "The variance depends on w"),
         ],
         mean=[
             ("w*m", "not the means"),
             ("m", "Test w = 0"),
             ("w*m/v", "the slope of the log-density"),
-            ("m/(v + w - w*v)", "A factor is missing"),
-            ("w*m*v/(v + w*(1-v))", "with its weight w/v"),
-            ("(w+1)*m/(v + (w+1)*(1-v))", "the paper's way to count"),
-            ("w*m/(v+w)", "the power 1 - w"),
+            ("m*r/(v + w*r - w*v)", "A factor is missing"),
+            ("w*m*v*r/(v + w*(r-v))", "with its weight w/v, not w."),
+            ("(w+1)*m*r/(v + (w+1)*(r-v))", "the paper's way to count"),
+            ("w*m/(v*(w/v + 1/r))", "the power 1 - w"),
         ],
         price=[
             ("a", "for w = 1 and for a large w"),
@@ -183,8 +184,8 @@ def guided_normal(data):
             ("e", "For larger w it can't"),
         ],
     )
-    other = {"w": f"{u} + 1", "variance": "1/(1 - w + w/v)", "mean": "(w/v)*m/(1 - w + w/v)", "price": "C"}
-    return list(wrong), [right, other, list(right.values()), {**other, "mean": "m/(1 - v + v/w)"}]
+    other = {"w": f"{u} + 1", "variance": "1/((1 - w)/r + w/v)", "mean": "(w/v)*m/((1 - w)/r + w/v)", "price": "C"}
+    return list(wrong), [right, other, list(right.values()), {**other, "mean": "m/(1 - v/r + v/(r*w))"}]
 
 
 def cubed(x, y):

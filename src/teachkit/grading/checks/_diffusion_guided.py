@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from teachkit.grading.kinds import Choice, Derivation, Expression, Number, Wrong
 
-_LAWS = {"m": (0.3, 2.0), "v": (0.15, 0.85), "w": (0.3, 6.0)}
+_LAWS = {"m": (0.3, 2.0), "v": (0.15, 0.85), "r": (1.0, 2.0), "w": (0.3, 6.0)}
 
 GUIDED = Derivation(
     draw=lambda draw: {"u": draw.choice((1.5, 2.5, 3.5, 4.5, 6.5))},
@@ -24,37 +24,35 @@ GUIDED = Derivation(
             ],
         ),
         "variance": Expression(
-            value="v/(v + w*(1 - v))",
+            value="v*r/(v + w*(r - v))",
             variables=_LAWS,
             wrong=[
                 Wrong("v/w", "That is p(x | y) to the power w. The factor p(x)^(1 - w) counts, too."),
-                Wrong("1/(1 + w/v)", "You multiply p(x) by p(x | y)^w. In the density, p(x) has the power 1 - w."),
-                Wrong("v/(v + w)", "You multiply p(x) by p(x | y)^w. In the density, p(x) has the power 1 - w."),
-                Wrong("v/(v + (1 + w)*(1 - v))", "That is with w + 1 in the place of w: the paper's way to count."),
-                Wrong("v + w*(1 - v)", "You mix the variances. In the logarithm of a normal density stands "
+                Wrong("1/(1/r + w/v)", "You multiply p(x) by p(x | y)^w. In the density, p(x) has the power 1 - w."),
+                Wrong("v*r/(v + (1 + w)*(r - v))", "That is with w + 1 in the place of w: the paper's way to count."),
+                Wrong("w*v + (1 - w)*r", "You mix the variances. In the logarithm of a normal density stands "
                       "1/variance."),
-                Wrong("1 + w*(v - 1)", "You mix the variances. In the logarithm of a normal density stands "
-                      "1/variance."),
-                Wrong("1 + w*(1/v - 1)", "That is 1/variance.", 0.5),
-                Wrong("(v + w*(1 - v))/v", "That is 1/variance.", 0.5),
-                Wrong("sqrt(v/(v + w*(1 - v)))", "That is the standard deviation."),
-                Wrong("v/(1 - w + w*v)", "You have exchanged the powers: test w = 1, which must give v."),
-                Wrong("v", "The variance depends on w. Test w = 0: the label is forgotten, and the law is N(0, 1)."),
+                Wrong("w/v + (1 - w)/r", "That is 1/variance.", 0.5),
+                Wrong("sqrt(v*r/(v + w*(r - v)))", "That is the standard deviation."),
+                Wrong("1/((1 - w)/v + w/r)", "You have exchanged the powers: test w = 1, which must give v."),
+                Wrong("1/(w/v - (1 - w)/r)", "The sign of the power 1 - w: test w = 0, which must give r."),
+                Wrong("1/(w/v + (w - 1)/r)", "The sign of the power 1 - w: test w = 0, which must give r."),
+                Wrong("v", "The variance depends on w. Test w = 0: the label is forgotten, and the law is p(x)."),
             ],
         ),
         "mean": Expression(
-            value="w*m/(v + w*(1 - v))",
+            value="w*m*r/(v + w*(r - v))",
             variables=_LAWS,
             wrong=[
                 Wrong("w*m", "The slopes of the logarithms are mixed, not the means. Where is the slope 0?"),
                 Wrong("m", "That is the mean of p(x | y). Test w = 0."),
                 Wrong("w*m/v", "That is the slope of the log-density at 0. Divide by 1/variance."),
-                Wrong("m/(v + w*(1 - v))", "A factor is missing: for w = 0 the mean must be 0."),
-                Wrong("w*m*v/(v + w*(1 - v))", "The mean of p(x | y) enters with its weight w/v, not w."),
-                Wrong("(1 + w)*m/(v + (1 + w)*(1 - v))", "That is with w + 1 in the place of w: the paper's way to "
+                Wrong("m*r/(v + w*(r - v))", "A factor is missing: for w = 0 the mean must be 0."),
+                Wrong("w*m*v*r/(v + w*(r - v))", "The mean of p(x | y) enters with its weight w/v, not w."),
+                Wrong("w*m*v/(v + w*(r - v))", "The mean of p(x | y) enters with its weight w/v, not w/r."),
+                Wrong("(1 + w)*m*r/(v + (1 + w)*(r - v))", "That is with w + 1 in the place of w: the paper's way to "
                       "count."),
-                Wrong("w*m/(v + w)", "You multiply p(x) by p(x | y)^w. In the density, p(x) has the power 1 - w."),
-                Wrong("w*m/(1 + w*(v - 1))", "You divide by mixed variances. Mix 1/variance."),
+                Wrong("w*m*r/(v + w*r)", "You multiply p(x) by p(x | y)^w. In the density, p(x) has the power 1 - w."),
             ],
         ),
         "price": Choice(

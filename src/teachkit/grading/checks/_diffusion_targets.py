@@ -32,31 +32,42 @@ FOUR_TARGETS = Derivation(
             "The whole difference is divided: put brackets around it.": "x - sqrt(1 - q)*e/sqrt(q)",
             "You have exchanged the two factors.": "(x - sqrt(q)*e)/sqrt(1 - q)",
         }),
-        "x0_from_v": _formula("sqrt(q)*x - sqrt(1 - q)*v", "v", **{
-            "The sign: for q near 0, x is all noise, and v is nearly -x0.": "sqrt(q)*x + sqrt(1 - q)*v",
-            "That is the noise up to a sign: the factors are exchanged.": "sqrt(1 - q)*x - sqrt(q)*v",
-            "That is the noise.": "sqrt(1 - q)*x + sqrt(q)*v",
-            "The roots are missing.": "q*x - (1 - q)*v",
-            "You treat v as if it were the noise.": "(x - sqrt(1 - q)*v)/sqrt(q)",
-            "The overall sign: for q near 1, x is nearly x0.": "sqrt(1 - q)*v - sqrt(q)*x",
-        }),
-        "noise_from_v": _formula("sqrt(1 - q)*x + sqrt(q)*v", "v", **{
-            "The sign of v: for q near 1, v is nearly the noise.": "sqrt(1 - q)*x - sqrt(q)*v",
-            "That is x0.": "sqrt(q)*x - sqrt(1 - q)*v",
-            "The factors are exchanged.": "sqrt(q)*x + sqrt(1 - q)*v",
-            "The roots are missing.": "(1 - q)*x + q*v",
-            "You treat v as if it were x0.": "(x - sqrt(q)*v)/sqrt(1 - q)",
-            "v holds x0 as well, and that has to be replaced by x and the noise.": "v/sqrt(q)",
-        }),
-        "score_from_noise": _formula("-e/sqrt(1 - q)", "e", **{
-            "The sign: the score points to where the density is larger, and the noise led away from there.":
-                "e/sqrt(1 - q)",
-            "The division is missing: for little noise the density is narrow and its score large.": "-e",
-            "You divide by the variance. One factor of the standard deviation has gone into the noise already.":
-                "-e/(1 - q)",
-            "You divide by the factor of the signal.": "-e/sqrt(q)",
-            "You multiply where you should divide: for little noise the score is large.": "-e*sqrt(1 - q)",
+        "score_from_x0": _formula("-(x - sqrt(q)*y)/(1 - q)", "y", **{
+            "The sign: the score points to where the density is larger, and that is towards the mean.":
+                "(x - sqrt(q)*y)/(1 - q)",
+            "That is the noise. The score has its opposite sign and another unit.": "(x - sqrt(q)*y)/sqrt(1 - q)",
+            "That is the noise with the opposite sign. Once more it has to be divided.":
+                "-(x - sqrt(q)*y)/sqrt(1 - q)",
+            "The division by the variance is missing: for little noise the score is large.": "-(x - sqrt(q)*y)",
+            "The mean of x is not y itself.": "-(x - y)/(1 - q)",
+            "The mean of x has a root.": "-(x - q*y)/(1 - q)",
+            "You divide by the variance of the signal.": "-(x - sqrt(q)*y)/q",
             "That is the score of the standard normal law at x. The law of x given x0 is asked for.": "-x",
+        }),
+        "v_from_noise": _formula("(e - sqrt(1 - q)*x)/sqrt(q)", "e", **{
+            "You put x where x0 belongs. First say what x0 is.": "sqrt(q)*e - sqrt(1 - q)*x",
+            "The sign of x: for a given noise a larger x means a larger x0, and x0 stands in v with a minus.":
+                "(e + sqrt(1 - q)*x)/sqrt(q)",
+            "The division at the end is missing.": "e - sqrt(1 - q)*x",
+            "The roots are missing.": "(e - (1 - q)*x)/q",
+            "The x0 of v is not yet replaced by x and the noise.": "sqrt(q)*e",
+            "The overall sign: for q near 1, v is nearly the noise.": "(sqrt(1 - q)*x - e)/sqrt(q)",
+            "The factors are exchanged.": "(e - sqrt(q)*x)/sqrt(1 - q)",
+            "Collect the two terms with the noise: q + (1 - q) is 1.": "(q*e - sqrt(1 - q)*x)/sqrt(q)",
+            "The minus before x0 holds for its noise, too: two minus signs make a plus.":
+                "sqrt(q)*e - sqrt(1 - q)*x/sqrt(q) - (1 - q)*e/sqrt(q)",
+        }),
+        "score_from_v": _formula("-x - sqrt(q)*v/sqrt(1 - q)", "v", **{
+            "The sign: where the noise is large and positive, the score is negative.":
+                "x + sqrt(q)*v/sqrt(1 - q)",
+            "That is the noise.": "sqrt(1 - q)*x + sqrt(q)*v",
+            "That is the noise with the opposite sign. A division is missing.": "-(sqrt(1 - q)*x + sqrt(q)*v)",
+            "The sign of v: for q near 1, v is nearly the noise.": "-x + sqrt(q)*v/sqrt(1 - q)",
+            "You treat v as if it were the noise.": "-v/sqrt(1 - q)",
+            "You divide by the variance; by then one factor of the standard deviation is in the noise already.":
+                "-(sqrt(1 - q)*x + sqrt(q)*v)/(1 - q)",
+            "You have put in x0 where the noise belongs.": "-(sqrt(q)*x - sqrt(1 - q)*v)/sqrt(1 - q)",
+            "The roots are missing.": "-x - q*v/(1 - q)",
         }),
         "x0_from_score": _formula("(x + (1 - q)*g)/sqrt(q)", "g", **{
             "The sign: a step along the score leads to where the data are.": "(x - (1 - q)*g)/sqrt(q)",
@@ -73,38 +84,52 @@ FOUR_TARGETS = Derivation(
 
 # --- two points ----------------------------------------------------------------------------------
 
+_ODDS = "(sqrt(q)*c*x - q*c**2/2)/(1 - q)"
+
+
+def _found(odds: str = _ODDS, share: str = "sigmoid({})") -> str:
+    """Return the noise for log-odds of the point c, or for another share of it."""
+    return f"(x - sqrt(q)*c*{share.format(odds)})/sqrt(1 - q)"
+
+
 IDEAL = Expression(
-    value="(x - sqrt(q)*c*tanh(sqrt(q)*c*x/(1 - q)))/sqrt(1 - q)",
-    variables={"x": (-2.5, 2.5), "q": (0.1, 0.9), "c": (0.5, 2.0)},
+    value=_found(),
+    variables={"x": (-1.5, 2.5), "q": (0.1, 0.9), "c": (0.5, 2.0)},
     wrong=[
-        Wrong("c*tanh(sqrt(q)*c*x/(1 - q))", "That is the mean of x0 given x. Which noise leads from there to x?"),
-        Wrong("x - sqrt(q)*c*tanh(sqrt(q)*c*x/(1 - q))", "The division at the end is missing: in x the noise stands "
-              "with its factor."),
-        Wrong("(x - sqrt(q)*c*tanh(sqrt(q)*c*x/(1 - q)))/(1 - q)", "You divide by the variance of the noise; its "
-              "factor in x is the root."),
-        Wrong("(sqrt(q)*c*tanh(sqrt(q)*c*x/(1 - q)) - x)/sqrt(1 - q)", "The sign: the noise is what x has more than "
-              "the signal."),
-        Wrong("-(x - sqrt(q)*c*tanh(sqrt(q)*c*x/(1 - q)))/(1 - q)", "That is the score of the law of x. The noise is "
-              "asked for."),
-        Wrong("(x - sqrt(q)*c*tanh(sqrt(q)*c*x))/sqrt(1 - q)", "In the weights the variance of the noise is missing. "
-              "For little noise they must tell the two points apart sharply."),
-        Wrong("(x - sqrt(q)*c*tanh(sqrt(q)*c*x/sqrt(1 - q)))/sqrt(1 - q)", "In the exponent of the normal density "
-              "stands the variance, not the standard deviation."),
-        Wrong("(x - sqrt(q)*c*tanh(c*x/(1 - q)))/sqrt(1 - q)", "In the weights the points stand at c and -c. By step t "
-              "they have moved towards 0."),
-        Wrong("(x - sqrt(q)*c*tanh(2*sqrt(q)*c*x/(1 - q)))/sqrt(1 - q)", "A factor 2 too many: for two weights of the "
-              "form exp(u) and exp(-u) the difference over the sum is tanh(u)."),
-        Wrong("(x - sqrt(q)*c*tanh(sqrt(q)*c*x/(2*(1 - q))))/sqrt(1 - q)", "A factor 2 is missing in the weights: both "
-              "squares have a mixed term, with opposite signs."),
-        Wrong("(x - c*tanh(sqrt(q)*c*x/(1 - q)))/sqrt(1 - q)", "You take off x0 itself. In x it stands with the factor "
-              "sqrt(q)."),
-        Wrong("(x - sqrt(q)*c*sigmoid(2*sqrt(q)*c*x/(1 - q)))/sqrt(1 - q)", "You count the point at c with its weight, "
-              "and leave out the one at -c."),
-        Wrong("x/sqrt(1 - q)", "You put 0, the mean of the two points, in the place of x0. x tells which of them is "
+        Wrong(f"c*sigmoid({_ODDS})", "That is the mean of x0 given x. Which noise leads from there to x?"),
+        Wrong(f"x - sqrt(q)*c*sigmoid({_ODDS})", "The division at the end is missing: in x the noise stands with its "
+              "factor."),
+        Wrong(f"(x - sqrt(q)*c*sigmoid({_ODDS}))/(1 - q)", "You divide by the variance of the noise; its factor in x "
+              "is the root."),
+        Wrong(f"(sqrt(q)*c*sigmoid({_ODDS}) - x)/sqrt(1 - q)", "The sign: the noise is what x has more than the "
+              "signal."),
+        Wrong(f"(sqrt(q)*c*sigmoid({_ODDS}) - x)/(1 - q)", "That is the score of the law of x. The noise is asked "
+              "for."),
+        Wrong(f"(x - c*sigmoid({_ODDS}))/sqrt(1 - q)", "You take off x0 itself. In x it stands with a factor."),
+        Wrong(_found("sqrt(q)*c*x/(1 - q)"), "In the exponents the square of the place is missing. Halfway between the "
+              "two places both points must be equally likely."),
+        Wrong(_found("(sqrt(q)*c*x + q*c**2/2)/(1 - q)"), "A sign in the exponents: halfway between the two places "
+              "both points must be equally likely."),
+        Wrong(_found("(sqrt(q)*c*x - q*c**2)/(1 - q)"), "A factor 1/2 in the exponents: halfway between the two places "
+              "both points must be equally likely."),
+        Wrong(_found("(sqrt(q)*c*x - c**2/2)/(1 - q)"), "By step t the point has moved, also in the square of its "
+              "place."),
+        Wrong(_found("(c*x - c**2/2)/(1 - q)"), "In your weights the point still stands at c. By step t it has moved "
+              "towards 0."),
+        Wrong(_found("sqrt(q)*c*x - q*c**2/2"), "In the weights the variance of the noise is missing. For little noise "
+              "they must tell the two points apart sharply."),
+        Wrong(_found("(sqrt(q)*c*x - q*c**2/2)/sqrt(1 - q)"), "In the exponent of the normal density stands the "
+              "variance, not the standard deviation."),
+        Wrong(_found(f"2*{_ODDS}"), "Your exponents are twice as large as those of the normal density."),
+        Wrong(_found(f"-{_ODDS}"), "You give the point c the probability of the point 0."),
+        Wrong(_found(share="tanh({})"), "tanh belongs to points at c and -c. Here the other point adds nothing to the "
+              "mean."),
+        Wrong(_found(share="exp({})"), "That is how much more likely c is than 0, not its probability: divide by the "
+              "sum."),
+        Wrong(_found("1", "0.5"), "You put the mean of the two points in the place of x0. x tells which of them is "
               "more likely."),
-        Wrong("(x - sqrt(q)*c*x/abs(x))/sqrt(1 - q)", "You take the nearer point as certain. The mean over both is "
-              "asked for."),
-        Wrong("(x - sqrt(q)*c)/sqrt(1 - q)", "That is the noise if x0 were c. It may also be -c."),
+        Wrong(_found("1", "1"), "That is the noise if x0 were c. It may also be 0."),
+        Wrong("x/sqrt(1 - q)", "That is the noise if x0 were 0. It may also be c."),
     ],
 )  # fmt: skip
 
