@@ -53,8 +53,9 @@ def test_the_set_up_follows_the_title_and_is_the_only_one(real):
         found = [i for i, cell in enumerate(content.cells) if "find_spec" in cell.source]
         assert found == [1], name
     deep = {name for name, content in real.items() if "deep" in content.cells[1].source}
-    chapters = {"chapters/coupling", "chapters/minimax", "chapters/wgan"}
-    assert deep == chapters | {"exercises/games", "exercises/transport"}
+    chapters = {"coupling", "diffusion_reverse", "evaluation", "minimax", "sampling", "wgan"}
+    sheets = {"diffusion", "games", "transport"}
+    assert deep == {f"chapters/{name}" for name in chapters} | {f"exercises/{name}" for name in sheets}
 
 
 CODE = re.compile(r"^ *```.*?^ *```|(`+)(?!`).+?(?<!`)\1(?!`)|\$\$.+?\$\$|\$[^$]+\$", re.MULTILINE | re.DOTALL)
