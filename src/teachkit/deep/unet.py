@@ -147,6 +147,10 @@ class Block(nn.Module):
 
     The last convolution starts at 0, so that the block starts as the identity, or as a 1 x 1 convolution where the
     channels change.
+
+    >>> block, x = Block(4, 4, 8, False, torch.Generator().manual_seed(0)), torch.ones(2, 4, 3, 3)
+    >>> torch.equal(block(x, torch.zeros(2, 8)), x)
+    True
     """
 
     def __init__(self, fan_in: int, fan_out: int, told: int, attend: bool, rng: torch.Generator) -> None:
@@ -164,11 +168,15 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over the points of a grid: x + out(softmax(q k^T / sqrt(d)) v), d channels in each head."""
+    """Self-attention over the points of a grid: x + out(softmax(q k^T / sqrt(d)) v), d channels in each head.
+
+    >>> Attention(4, torch.Generator().manual_seed(0))(torch.ones(2, 4, 3, 3)).shape
+    torch.Size([2, 4, 3, 3])
+    """
 
     def __init__(self, channels: int, rng: torch.Generator) -> None:
         super().__init__()
-        self.heads = max(1, channels // _HEAD) if channels % _HEAD == 0 else 1
+        self.heads = 1 if channels % _HEAD else channels // _HEAD
         self.norm = _norm(channels)
         self.qkv = _conv(channels, 3 * channels, 1, rng)
         self.out = _zero(_conv(channels, channels, 1, rng))
@@ -181,25 +189,33 @@ class Attention(nn.Module):
 
 
 class Down(nn.Module):
-    """Half the side: a 3 x 3 convolution with stride 2."""
+    """Half the side: a 3 x 3 convolution with stride 2.
+
+    >>> Down(4, torch.Generator().manual_seed(0))(torch.ones(2, 4, 6, 6), None).shape
+    torch.Size([2, 4, 3, 3])
+    """
 
     def __init__(self, channels: int, rng: torch.Generator) -> None:
         super().__init__()
         self.conv = _conv(channels, channels, 3, rng, stride=2)
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+    def forward(self, x: Tensor, told: Tensor | None) -> Tensor:
         """Return [n, channels, h / 2, w / 2]."""
         return self.conv(x)
 
 
 class Up(nn.Module):
-    """Twice the side: every point four times, then a 3 x 3 convolution to the channels of the finer grid."""
+    """Twice the side: every point four times, then a 3 x 3 convolution to the channels of the finer grid.
+
+    >>> Up(4, 2, torch.Generator().manual_seed(0))(torch.ones(2, 4, 3, 3), None).shape
+    torch.Size([2, 2, 6, 6])
+    """
 
     def __init__(self, fan_in: int, fan_out: int, rng: torch.Generator) -> None:
         super().__init__()
         self.conv = _conv(fan_in, fan_out, 3, rng)
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+    def forward(self, x: Tensor, told: Tensor | None) -> Tensor:
         """Return [n, fan_out, 2 h, 2 w]."""
         return self.conv(interpolate(x, scale_factor=2.0, mode="nearest"))
 
