@@ -56,6 +56,16 @@ def _clean(xt: np.ndarray, eps: np.ndarray, z: np.ndarray, t: int, beta: np.ndar
     return (xt - np.sqrt(1 - abar) * eps) / np.sqrt(abar)
 
 
+def _from_zero(
+    xt: np.ndarray, eps: np.ndarray, z: np.ndarray, t: int, beta: np.ndarray, variance: str, *, quiet: bool
+) -> np.ndarray:
+    """Return what comes out of beta[t] and of products up to there, which fails at t = T."""
+    abar = np.cumprod(1 - beta)
+    sigma2 = beta[t] * (1.0 if variance == "beta" else (1 - abar[t - 1]) / (1 - abar[t]))
+    mean = (xt - beta[t] / np.sqrt(1 - abar[t]) * eps) / np.sqrt(1 - beta[t])
+    return mean if quiet and t == 1 else mean + np.sqrt(sigma2) * z
+
+
 def _step(t: int, T: int, variance: str, *shape: int) -> Callable[[Draw, Data], Case]:
     def case(draw: Draw, data: Data) -> Case:
         beta = np.sort(draw.uniform(0.05, 0.6, (T,)))
@@ -67,6 +77,8 @@ def _step(t: int, T: int, variance: str, *shape: int) -> Callable[[Draw, Data], 
 def _named(slip: str, message: str, credit: float = 0.0) -> Wrong:
     return Wrong(partial(_back, slip=slip), message, credit)
 
+
+_NEXT = "You take the numbers of step t+1: beta[t] is the beta of step t+1, since the array begins with that of step 1."
 
 WALK = Function(
     cases={
@@ -102,8 +114,9 @@ WALK = Function(
         _named("shrinks", "You multiply by sqrt(alpha_t). The step forward did that; the step back divides."),
         _named("brackets", "The whole difference is divided by sqrt(alpha_t), the noise as well. Look at your "
                "brackets."),
-        _named("one on", "You take the numbers of step t+1: beta[t] is the beta of step t+1, since the array begins "
-               "with that of step 1."),
+        _named("one on", _NEXT),
+        Wrong(partial(_from_zero, quiet=True), _NEXT),
+        Wrong(partial(_from_zero, quiet=False), _NEXT),
         _named("one back", "You take the numbers of step t-1."),
         Wrong(_clean, "That is the x0 that the noise points to, and not yet x_{t-1}."),
     ],
