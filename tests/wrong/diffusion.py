@@ -12,15 +12,11 @@ def changed(right, **wrong):
         yield from (({**right, step: answer}, piece) for answer, piece in pairs)
 
 
-def kernel_by_hand(data):
-    betas, x0, eps = data["beta"], data["x0"], data["eps"]
+def kernel_parts(betas, abar, x0):
     a1, a2, a3 = (1 - b for b in betas)
-    abar = a1 * a2 * a3
     a, s = sqrt(abar), sqrt(1 - abar)
-    right = {"abar": abar, "mean": a * x0, "std": s, "x3": a * x0 + s * eps, "snr": abar / (1 - abar)}
-    wrong = changed(
-        right,
-        abar=[
+    return {
+        "abar": [
             (betas[0] * betas[1] * betas[2], "You multiply the betas"),
             (1 - betas[0] - betas[1] - betas[2], "You take all betas off 1"),
             (1 - prod(betas), "the product of the betas off 1"),
@@ -29,7 +25,7 @@ def kernel_by_hand(data):
             (a, "That is its root"),
             (1 - abar, "what the signal has lost"),
         ],
-        mean=[
+        "mean": [
             (abar * x0, "You multiply x0 by abar itself"),
             (sqrt(a3) * x0, "only the last step"),
             (s * x0, "belongs before the noise"),
@@ -37,7 +33,7 @@ def kernel_by_hand(data):
             (sqrt(a1 * a2) * x0, "the mean after two steps"),
             (sqrt(prod(betas)) * x0, "mend that one first"),
         ],
-        std=[
+        "std": [
             (1 - abar, "the standard deviation is asked for"),
             (sqrt(betas[2]), "the noise of the last step alone"),
             (1 - a, "their squares do"),
@@ -46,6 +42,18 @@ def kernel_by_hand(data):
             (a, "belongs before x0"),
             (sqrt(1 - a1 * a2), "after two steps"),
         ],
+    }
+
+
+def kernel_by_hand(data):
+    betas, x0, eps = data["beta"], data["x0"], data["eps"]
+    a1, a2, a3 = (1 - b for b in betas)
+    abar = a1 * a2 * a3
+    a, s = sqrt(abar), sqrt(1 - abar)
+    right = {"abar": abar, "mean": a * x0, "std": s, "x3": a * x0 + s * eps, "snr": abar / (1 - abar)}
+    wrong = changed(
+        right,
+        **kernel_parts(betas, abar, x0),
         x3=[
             (abar * x0 + (1 - abar) * eps, "The roots are missing"),
             (a * x0 + (1 - abar) * eps, "You multiply the noise by its variance"),
@@ -69,16 +77,9 @@ def kernel_by_hand(data):
     return list(wrong), [right, list(right.values()), texts, {k: np.float32(x) for k, x in right.items()}]
 
 
-def back_one_step(data):
-    (b1, b2, b3), x0, x3 = data["beta"], data["x0"], data["x3"]
-    one, two = 1 - b1, (1 - b1) * (1 - b2)
-    three = two * (1 - b3)
-    var = b3 * (1 - two) / (1 - three)
-    w0, w3 = sqrt(two) * b3 / (1 - three), sqrt(1 - b3) * (1 - two) / (1 - three)
-    right = {"variance": var, "weight_x0": w0, "weight_x3": w3, "mean": w0 * x0 + w3 * x3}
-    wrong = changed(
-        right,
-        variance=[
+def posterior_parts(b2, b3, one, two, three, var, w0, w3):
+    return {
+        "variance": [
             (sqrt(var), "the variance is asked for"),
             (b3, "the variance of the step forward"),
             (b3 * (1 - three) / (1 - two), "the other way up"),
@@ -88,7 +89,7 @@ def back_one_step(data):
             (b3 * two / three, "not those of the signal"),
             (b3 + 1 - two, "add up their precisions"),
         ],
-        weight_x0=[
+        "weight_x0": [
             (two * b3 / (1 - three), "The root of abar_2"),
             (sqrt(three) * b3 / (1 - three), "You take abar_3 where"),
             (sqrt(two) * b3 / (1 - two), "t is off by one"),
@@ -97,7 +98,7 @@ def back_one_step(data):
             (sqrt(two), "if x3 told nothing"),
             (w3, "the weight of x3"),
         ],
-        weight_x3=[
+        "weight_x3": [
             ((1 - b3) * (1 - two) / (1 - three), "The root of alpha_3"),
             ((1 - two) / (1 - three), "the step shrinks by"),
             (sqrt(three) * (1 - two) / (1 - three), "You take abar_3 where"),
@@ -105,6 +106,19 @@ def back_one_step(data):
             (sqrt(1 - b3) * (1 - two), "The division is missing"),
             (w0, "the weight of x0"),
         ],
+    }
+
+
+def back_one_step(data):
+    (b1, b2, b3), x0, x3 = data["beta"], data["x0"], data["x3"]
+    one, two = 1 - b1, (1 - b1) * (1 - b2)
+    three = two * (1 - b3)
+    var = b3 * (1 - two) / (1 - three)
+    w0, w3 = sqrt(two) * b3 / (1 - three), sqrt(1 - b3) * (1 - two) / (1 - three)
+    right = {"variance": var, "weight_x0": w0, "weight_x3": w3, "mean": w0 * x0 + w3 * x3}
+    wrong = changed(
+        right,
+        **posterior_parts(b2, b3, one, two, three, var, w0, w3),
         mean=[
             (w3 * x0 + w0 * x3, "You have exchanged"),
             (sqrt(two) * x0, "x3 is not used"),
@@ -123,6 +137,54 @@ def back_one_step(data):
     return list(wrong), [right, square, tuple(right.values()), {k: f"{x:.7f}" for k, x in right.items()}]
 
 
+FOUR_SLIPS = {
+    "x0_from_noise": [
+        ("(x + (1-q)**0.5*e)/q**0.5", "The noise has the wrong sign"),
+        ("sqrt(q)*x - sqrt(q*(1-q))*e", "where you should divide"),
+        ("x - sqrt(1-q)*e", "The division is missing"),
+        ("(x - (1-q)*e)/q", "The roots are missing"),
+        ("x - sqrt(1-q)*e/sqrt(q)", "put brackets around it"),
+        ("(x - e*sqrt(1-q))/q", "You divide by q"),
+        ("(x - sqrt(q)*e)/sqrt(1-q)", "You have exchanged"),
+    ],
+    "score_from_x0": [
+        ("(x - sqrt(q)*y)/(1-q)", "that is towards the mean"),
+        ("(x - sqrt(q)*y)/sqrt(1-q)", "That is the noise. The score"),
+        ("-(x - sqrt(q)*y)/sqrt(1-q)", "Once more it has to be divided"),
+        ("sqrt(q)*y - x", "The division by the variance"),
+        ("(y - x)/(1-q)", "not y itself"),
+        ("(q*y - x)/(1-q)", "The mean of x has a root"),
+        ("-x", "standard normal law at x"),
+    ],
+    "v_from_noise": [
+        ("sqrt(q)*e - sqrt(1-q)*x", "You put x where x0 belongs"),
+        ("(e + sqrt(1-q)*x)/sqrt(q)", "The sign of x"),
+        ("e - sqrt(1-q)*x", "The division at the end"),
+        ("(e - (1-q)*x)/q", "The roots are missing"),
+        ("sqrt(q)*e", "is not yet replaced"),
+        ("sqrt(q)*e - sqrt(1-q)*(x + sqrt(1-q)*e)/sqrt(q)", "two minus signs make a plus"),
+        ("(e - sqrt(q)*x)/sqrt(1-q)", "The factors are exchanged"),
+    ],
+    "score_from_v": [
+        ("x + sqrt(q)*v/sqrt(1-q)", "the score is negative"),
+        ("sqrt(1-q)*x + sqrt(q)*v", "That is the noise"),
+        ("-sqrt(1-q)*x - sqrt(q)*v", "A division is missing"),
+        ("-v/sqrt(1-q)", "as if it were the noise"),
+        ("sqrt(q)*v/sqrt(1-q) - x", "The sign of v"),
+        ("-x/sqrt(1-q) - sqrt(q)*v/(1-q)", "You divide by the variance"),
+        ("v - sqrt(q)*x/sqrt(1-q)", "You have put in x0"),
+    ],
+    "x0_from_score": [
+        ("(x - (1-q)*g)/sqrt(q)", "The sign: a step along"),
+        ("(x - sqrt(1-q)*g)/sqrt(q)", "You take the score for the noise"),
+        ("x/sqrt(q) + sqrt(1-q)*g/sqrt(q)", "it enters with another one"),
+        ("(x + g/sqrt(1-q))/sqrt(q)", "to be multiplied here"),
+        ("x + (1-q)*g", "The division is missing"),
+        ("(x + (1-q)*g)/q", "You divide by q"),
+    ],
+}
+
+
 def four_targets(data):
     right = {
         "x0_from_noise": "(x - sqrt(1-q)*e)/sqrt(q)",
@@ -131,53 +193,7 @@ def four_targets(data):
         "score_from_v": "-x - sqrt(q/(1-q))*v",
         "x0_from_score": "(x + (1-q)*g)/sqrt(q)",
     }
-    wrong = changed(
-        right,
-        x0_from_noise=[
-            ("(x + (1-q)**0.5*e)/q**0.5", "The noise has the wrong sign"),
-            ("sqrt(q)*x - sqrt(q*(1-q))*e", "where you should divide"),
-            ("x - sqrt(1-q)*e", "The division is missing"),
-            ("(x - (1-q)*e)/q", "The roots are missing"),
-            ("x - sqrt(1-q)*e/sqrt(q)", "put brackets around it"),
-            ("(x - e*sqrt(1-q))/q", "You divide by q"),
-            ("(x - sqrt(q)*e)/sqrt(1-q)", "You have exchanged"),
-        ],
-        score_from_x0=[
-            ("(x - sqrt(q)*y)/(1-q)", "that is towards the mean"),
-            ("(x - sqrt(q)*y)/sqrt(1-q)", "That is the noise. The score"),
-            ("-(x - sqrt(q)*y)/sqrt(1-q)", "Once more it has to be divided"),
-            ("sqrt(q)*y - x", "The division by the variance"),
-            ("(y - x)/(1-q)", "not y itself"),
-            ("(q*y - x)/(1-q)", "The mean of x has a root"),
-            ("-x", "standard normal law at x"),
-        ],
-        v_from_noise=[
-            ("sqrt(q)*e - sqrt(1-q)*x", "You put x where x0 belongs"),
-            ("(e + sqrt(1-q)*x)/sqrt(q)", "The sign of x"),
-            ("e - sqrt(1-q)*x", "The division at the end"),
-            ("(e - (1-q)*x)/q", "The roots are missing"),
-            ("sqrt(q)*e", "is not yet replaced"),
-            ("sqrt(q)*e - sqrt(1-q)*(x + sqrt(1-q)*e)/sqrt(q)", "two minus signs make a plus"),
-            ("(e - sqrt(q)*x)/sqrt(1-q)", "The factors are exchanged"),
-        ],
-        score_from_v=[
-            ("x + sqrt(q)*v/sqrt(1-q)", "the score is negative"),
-            ("sqrt(1-q)*x + sqrt(q)*v", "That is the noise"),
-            ("-sqrt(1-q)*x - sqrt(q)*v", "A division is missing"),
-            ("-v/sqrt(1-q)", "as if it were the noise"),
-            ("sqrt(q)*v/sqrt(1-q) - x", "The sign of v"),
-            ("-x/sqrt(1-q) - sqrt(q)*v/(1-q)", "You divide by the variance"),
-            ("v - sqrt(q)*x/sqrt(1-q)", "You have put in x0"),
-        ],
-        x0_from_score=[
-            ("(x - (1-q)*g)/sqrt(q)", "The sign: a step along"),
-            ("(x - sqrt(1-q)*g)/sqrt(q)", "You take the score for the noise"),
-            ("x/sqrt(q) + sqrt(1-q)*g/sqrt(q)", "it enters with another one"),
-            ("(x + g/sqrt(1-q))/sqrt(q)", "to be multiplied here"),
-            ("x + (1-q)*g", "The division is missing"),
-            ("(x + (1-q)*g)/q", "You divide by q"),
-        ],
-    )
+    wrong = changed(right, **FOUR_SLIPS)
     other = {
         "x0_from_noise": "x*q**(-1/2) - e*sqrt(1/q - 1)",
         "score_from_x0": "-((x - sqrt(q)*y)/sqrt(1-q))/sqrt(1-q)",

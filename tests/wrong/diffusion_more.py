@@ -104,6 +104,25 @@ def walk_back(data):
     return wrong, [through_x0, masked, step_back(), lambda *x: through_x0(*x).tolist()]
 
 
+def ddim_factors(at, as_, eta, full, c):
+    return {
+        "c": [
+            (full, "eta is missing"),
+            (c**2, "so it is a standard deviation"),
+            (sqrt(eta) * full, "You take the root of eta"),
+            (eta * sqrt((1 - at) / (1 - as_) * (1 - at / as_)), "The first fraction"),
+            (eta * sqrt(1 - at / as_), "What is known of x0"),
+        ],
+        "b": [
+            (sqrt(1 - as_), "That is b for eta = 0"),
+            (sqrt(1 - as_) - c, "You subtract standard deviations"),
+            (1 - as_ - c * c, "a root is missing"),
+            (sqrt(1 - at - c * c), "You take abar_t"),
+            (sqrt(1 - as_ + c * c), "there must be less of eps"),
+        ],
+    }
+
+
 def ddim_step(data):
     at, as_, eta, x, eps, z = (data[k] for k in ("abar_t", "abar_s", "eta", "x", "eps", "z"))
     x0 = (x - sqrt(1 - at) * eps) / sqrt(at)
@@ -132,20 +151,7 @@ def ddim_step(data):
             (sqrt(as_) * x + sqrt(1 - as_) * eps, "x has to be cleaned"),
             (sqrt(as_) * other_sign + sqrt(1 - as_) * eps, "mend that one first"),
         ],
-        c=[
-            (full, "eta is missing"),
-            (c**2, "so it is a standard deviation"),
-            (sqrt(eta) * full, "You take the root of eta"),
-            (eta * sqrt((1 - at) / (1 - as_) * (1 - at / as_)), "The first fraction"),
-            (eta * sqrt(1 - at / as_), "What is known of x0"),
-        ],
-        b=[
-            (sqrt(1 - as_), "That is b for eta = 0"),
-            (sqrt(1 - as_) - c, "You subtract standard deviations"),
-            (1 - as_ - c * c, "a root is missing"),
-            (sqrt(1 - at - c * c), "You take abar_t"),
-            (sqrt(1 - as_ + c * c), "there must be less of eps"),
-        ],
+        **ddim_factors(at, as_, eta, full, c),
         noisy=[
             (straight, "the point for eta = 0"),
             (straight + c * z, "You add z on top"),

@@ -63,6 +63,28 @@ def kernel_distance(data):
     return wrong, [by_means(), by_loops, masked_mean, by_means(triangle)]
 
 
+def further_slips(nll):
+    return {
+        "verdict": [
+            ("a", "Which of the two numbers"),
+            ("c", "Copies of the data"),
+            ("(d)", "Exchange the two numbers"),
+            ("E", "no contradiction"),
+        ],
+        "bits": [
+            (nll / 784 / log(2), "each number costs log2(256) more"),
+            (nll / log(2) + 8, "The division by the number of pixels"),
+            (nll / log(2) + 8 * 784, "not for a pixel"),
+            (nll / 784 + 8, "You add nats to bits"),
+            (nll / 784 + log(256), "That is in nats"),
+            (nll / 784 / log(2) - log2(256), "The sign of log2(256)"),
+            (8 - nll / 784 / log(2), "The sign: the negative"),
+            ((nll / log(2) + 8) / 784, "8 bits are added for each"),
+            (nll / 784 / log(2) + 256, "log2 of 256 is added"),
+        ],
+    }
+
+
 def scores_by_hand(data):
     real, fake, nll = np.array(data["real"]), np.array(data["fake"]), data["nll"]
 
@@ -95,23 +117,7 @@ def scores_by_hand(data):
             (0.0, "every ball has the radius 0"),
             (round(6 * recall), "That is a number of real points"),
         ],
-        verdict=[
-            ("a", "Which of the two numbers"),
-            ("c", "Copies of the data"),
-            ("(d)", "Exchange the two numbers"),
-            ("E", "no contradiction"),
-        ],
-        bits=[
-            (nll / 784 / log(2), "each number costs log2(256) more"),
-            (nll / log(2) + 8, "The division by the number of pixels"),
-            (nll / log(2) + 8 * 784, "not for a pixel"),
-            (nll / 784 + 8, "You add nats to bits"),
-            (nll / 784 + log(256), "That is in nats"),
-            (nll / 784 / log(2) - log2(256), "The sign of log2(256)"),
-            (8 - nll / 784 / log(2), "The sign: the negative"),
-            ((nll / log(2) + 8) / 784, "8 bits are added for each"),
-            (nll / 784 / log(2) + 256, "log2 of 256 is added"),
-        ],
+        **further_slips(nll),
     )
     parts = {"precision": "4/5", "recall": f"{round(6 * recall)}/6", "verdict": "B", "bits": f"{bits:.6f} bits"}
     nats = {**right, "bits": f"{bits * log(2):.7f} nats"}
