@@ -80,4 +80,4 @@ def test_the_api_page_lists_every_public_module(root):
     packages = {path.parent.name for path in package.glob("*/__init__.py")} - {"book", "deep", "grading"}
     deep = {f"deep.{path.stem}" for path in package.glob("deep/[!_]*.py")}
     grading = {f"grading.{name}" for name in ("sheet", "kinds", "check", "verdict", "draw", "feedback", "catalogue")}
-    assert documented == modules | packages | deep | grading | {"book.manifest"}
+    assert documented == modules | packages | deep | grading | {"book.manifest", "data.text"}
