@@ -1,4 +1,4 @@
-"""The model that writes lines: its networks, both recipes, what it draws, and its run (chapter wgan)."""
+"""The model that writes lines: its networks, both recipes, what it draws, and its run (chapter wgan_images)."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Laws of short pieces of text, their divergence and its floor, and words (chapter wgan)."""
+"""Laws of short pieces of text, their divergence and its floor, and words (chapter wgan_images)."""
 
 from collections import Counter
 from math import comb

@@ -38,7 +38,7 @@ def power_iteration(W: ArrayLike, steps: int, u: ArrayLike) -> Singular:
         u: start, [m], not zero.
 
     Returns:
-        sigma with u [m] and v [n]. Where W^T u is zero sigma is 0: the start says nothing about W.
+        sigma with u [m] and v [n]. Where W^T u is zero sigma is 0, as the start says nothing about W then.
 
     Raises:
         ValueError: if W is no finite matrix, u does not fit it or is zero, or ``steps`` is below 1.

@@ -1,4 +1,4 @@
-"""How good a text is whose symbols a model has drawn: short pieces, and words (chapter `wgan`).
+"""How good a text is whose symbols a model has drawn: short pieces, and words (chapter `wgan_images`).
 
 An n-gram is a piece of n symbols. The law of the n-grams of a text says which symbols follow one another. A sample of
 it differs from it by chance, and the more so the longer the pieces; a model can't be better than real text of the same

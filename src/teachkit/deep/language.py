@@ -1,4 +1,4 @@
-"""A model that writes short lines, symbol by symbol at once (chapter `wgan`): networks, recipes, samples.
+"""A model that writes short lines, symbol by symbol at once (chapter `wgan_images`): networks, recipes, samples.
 
 A generator can't pass a gradient through a choice of symbols. So it gives for each place a row of probabilities, and
 the critic sees such rows: real lines have a one in each row, generated ones what the generator gives. A line of text

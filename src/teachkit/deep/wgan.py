@@ -259,7 +259,7 @@ def _seeded(critic: nn.Module, x: Tensor) -> Tensor:
 
 
 def _one_each(out: Tensor, n: int) -> Tensor:
-    if out.numel() != n or len(out) != n:
+    if out.ndim == 0 or out.numel() != n or len(out) != n:
         raise ValueError(f"critic: expected one number for each of {n} samples, got shape {tuple(out.shape)}")
     return out.flatten()
 
