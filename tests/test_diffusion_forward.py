@@ -235,6 +235,8 @@ def test_cost_of_a_normal_step_is_the_mean_divergence(variance):
     for y, share in zip(grid, mass / mass.sum(), strict=True):
         law = reverse_conditional(ENDS, [y], 2, HAND)
         mean, var = moments(law)
+        factor = 1 + 0.75 * marginal(ENDS, 2, HAND).hessian(np.array([[y]])).item()
+        assert var == pytest.approx(0.75 / 0.25 * factor, rel=1e-9)
         normal = Gaussian([mean], [[var if variance is None else variance]])
         total += share * density_kl(law.log_prob, normal.log_prob, -7, 7).value
     assert normal_step_cost(ENDS, 2, HAND, variance) == pytest.approx(total, rel=1e-6)

@@ -177,6 +177,8 @@ def normal_step_cost(
     E log((1 + beta_t (log p_t)''(x_t)) / alpha_t) / 2 + h(x_t) - h(x_{t-1}) with p_t the density of x_t and h the
     entropy. With ``variance`` the normal law has this one, whatever x_t; then E (r - 1 - log r) / 2 is added, with r
     the true variance over this one. The means are sums over 801 nodes for each component of the marginals.
+    They are right to eight digits if no component of the data is ten times narrower than another, to three if none is a
+    hundred times narrower, and to two if none is three hundred times narrower.
 
     Args:
         law: of x_0, with d = 1, as in ``marginal``.
@@ -212,6 +214,9 @@ def prior_kl(x0: ArrayLike, schedule: Schedule) -> np.ndarray:
     Args:
         x0: clean data, [n, ...], d numbers in a row.
         schedule: of T steps.
+
+    Raises:
+        ValueError: if x0 is not [n, ...], or holds a number that is not finite.
 
     >>> prior_kl([[1.0]], Schedule([0.36, 0.75])).round(4)  # -log(0.84) / 2
     array([0.0872])

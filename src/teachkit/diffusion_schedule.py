@@ -118,7 +118,7 @@ class Schedule:
 def linear_schedule(T: int = 1000, b1: float = 1e-4, bT: float = 0.02) -> Schedule:
     """Return the schedule whose betas lie evenly from b1 to bT, definition `noise-schedules` (Ho et al., 2020).
 
-    The defaults belong together: with the same b1 and bT, fewer steps do not reach noise.
+    The defaults belong together: with the same b1 and bT, fewer steps do not reach noise. A single step has b1.
 
     Raises:
         ValueError: if T is not a whole number above 0, or b1 or bT not between 0 and 1.
