@@ -47,7 +47,7 @@ class Config:
         block: pictures in a block of KID.
         ddim_steps: of the diffusion model, which is told no class, as the others are.
         needed: models without whose weights nothing is recorded.
-        judge: the folder of the feature network, whose numbers are 64 for a picture.
+        judge: the folder of the feature network's weights; it makes 64 numbers of a picture.
         seeds: of the models' noise, and of what is drawn.
     """
 
@@ -89,7 +89,7 @@ def main(config: Config, out: Path, workers: int = 1) -> Path:
 def score(config: Config, name: str, seed: int) -> Outcome:
     """Return all scores of one set of pictures against the test images, and FID at each size."""
     torch.set_num_threads(1)
-    net, began = features.load(), time.perf_counter()
+    net, began = features.load(ROOT / config.judge / "weights.npz"), time.perf_counter()
     images = pictures(config, name, seed)
     seconds = time.perf_counter() - began
     real = features.features(net, fashion_mnist("test", config.n).x)
@@ -126,7 +126,7 @@ def pictures(config: Config, name: str, seed: int) -> np.ndarray:
 def deceive(config: Config, seed: int) -> Outcome:
     """Return what each score says of sets that are made to deceive it."""
     torch.set_num_threads(1)
-    net, rng = features.load(), np.random.default_rng(seed)
+    net, rng = features.load(ROOT / config.judge / "weights.npz"), np.random.default_rng(seed)
     test, train = fashion_mnist("test", config.n).x, fashion_mnist("train", config.train).x
     real, seen = features.features(net, test), features.features(net, train)
     began = time.perf_counter()
@@ -160,11 +160,11 @@ def _moments(real: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
 def _few(real: np.ndarray, seen: np.ndarray, few: int, rng: np.random.Generator) -> dict[str, float]:
     """Real features, and the same ones drawn towards their mean by a twentieth, from few and from all."""
     out, middle = {}, seen.mean(axis=0)
-    for name, n, rounds in (("few", few, 40), ("all", len(real), 1)):
+    for name, n, rounds in (("few", few, 200), ("all", len(real), 1)):
         pairs = [(real[rng.permutation(len(real))[:n]], seen[rng.permutation(len(seen))[:n]]) for _ in range(rounds)]
         out[f"{name}_true"] = float(np.mean([metrics.fid(a, b) for a, b in pairs]))
         out[f"{name}_narrow"] = float(np.mean([metrics.fid(a, middle + 0.95 * (b - middle)) for a, b in pairs]))
-    return out
+    return {**out, "few_gain": out["few_true"] - out["few_narrow"]}
 
 
 def _blocks(real: np.ndarray, seen: np.ndarray, size: int, rng: np.random.Generator) -> dict[str, float]:
@@ -179,7 +179,7 @@ def _blocks(real: np.ndarray, seen: np.ndarray, size: int, rng: np.random.Genera
 
 
 def _outlier(real: np.ndarray, noise: np.ndarray) -> dict[str, float]:
-    """Pure noise as the fakes, before and after one more such image is put among the real ones."""
+    """Pure noise as the fakes, before and after one real image is replaced by another such image."""
     spoilt = np.concatenate([real[:-1], noise[:1]])
     return {
         "noise_precision": metrics.precision_recall(real, noise[1:])[0],
