@@ -83,8 +83,8 @@ def test_the_mean_over_all_small_samples_is_the_value_of_the_laws():
 @pytest.mark.law("mmd-variance")
 @pytest.mark.parametrize("n", [4, 12])
 def test_variance_for_equal_laws(n, rng):
-    """With k = x y and standard normal numbers E k^2 = 1."""
-    values = [mmd(*rng.standard_normal((2, n, 1)), linear) for _ in range(4000)]
+    """With k = x y and numbers of N(2, 1) the centred kernel is (x - 2)(y - 2): v = 1, while E k^2 = 25."""
+    values = [mmd(*(2 + rng.standard_normal((2, n, 1))), linear) for _ in range(4000)]
     expected = 4 / n / (n - 1) + 4 / n**2
     assert np.mean(values) == pytest.approx(0, abs=4 * np.sqrt(expected / len(values)))
     assert np.var(values) == pytest.approx(expected, rel=0.2)
@@ -106,6 +106,14 @@ def test_blocks_of_rows_change_nothing(width, rng, monkeypatch):
     whole = mmd(x, y, rbf(2.0)), kid(x, y, unbiased=False)
     monkeypatch.setattr(_distances, "_BLOCK", width)
     assert (mmd(x, y, rbf(2.0)), kid(x, y, unbiased=False)) == pytest.approx(whole, rel=1e-12)
+
+
+@pytest.mark.parametrize("d", [3, 20])
+def test_a_common_shift_changes_nothing(d, rng):
+    x, y = (rng.integers(0, 8, (n, d)) / 4 for n in (12, 9))  # numbers that stay exact when shifted
+    for shift in (1e6, 1e9):
+        assert mmd(x + shift, y + shift, rbf(2.0)) == pytest.approx(mmd(x, y, rbf(2.0)), rel=1e-6)
+        assert median_bandwidth(x + shift, y + shift) == pytest.approx(median_bandwidth(x, y), rel=1e-6)
 
 
 def test_bandwidth_is_the_median_of_the_distances():

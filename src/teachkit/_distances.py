@@ -35,7 +35,8 @@ def two_sets(names: tuple[str, str], x: ArrayLike, y: ArrayLike, least: int = 2)
 def squared(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the squared distances [n, m] between the rows of x [n, d] and y [m, d].
 
-    Up to 8 columns from differences. Beyond, |x|^2 + |y|^2 - 2 x.y is faster and errs by rounding of |x|^2.
+    Up to 8 columns from differences. Beyond, |x|^2 + |y|^2 - 2 x.y is faster and errs by rounding of |x|^2: a mean
+    should be taken off before.
 
     >>> squared(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]))
     array([[25.,  1.]])

@@ -68,9 +68,9 @@ def inception_score(probs: ArrayLike, splits: int = 1) -> float:
 def bits_per_dim(nll_nats: float, d: int, levels: float = 256) -> float:
     """Return a negative log-likelihood of one image in bits for each of its d numbers, statement `bits-per-dim`.
 
-    nll / (d log 2) + log2(levels), where the density is that of values which steps of 1/levels lie between: 256 for
+    nll / (d log 2) + log2(levels), where the density is that of values whose neighbours are 1/levels apart: 256 for
     bytes that were divided by 256 (after noise from [0, 1) was added to them), 127.5 for b / 127.5 - 1, and 1 for
-    the probability of the bytes themselves.
+    the bytes themselves, by their density or their probability.
 
     Args:
         nll_nats: -log p(x), of one image or the mean of many; may be negative for a density.

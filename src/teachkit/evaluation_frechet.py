@@ -85,7 +85,10 @@ def fid_extrapolated(
         repeats: draws at each size.
 
     Raises:
-        ValueError: as ``fid``, or if the sizes or repeats are none.
+        ValueError: as ``fid``, or if a size is out of range, all are equal, or repeats is not a whole number above 0.
+
+    Warns:
+        UserWarning: as ``fid``, if a size is not above the number of features.
 
     >>> x = np.random.default_rng(0).standard_normal((800, 8))
     >>> line = fid_extrapolated(x[:400], x[400:], (50, 100, 200), np.random.default_rng(1), repeats=20)

@@ -32,7 +32,12 @@ def rbf(bandwidth: float) -> Kernel:
     0.3679
     """
     scale = -0.5 / _check.positive("bandwidth", bandwidth) ** 2
-    return lambda x, y: np.exp(scale * squared(x, y))
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        centre = y.mean(axis=0)  # a common shift costs no digits
+        return np.exp(scale * squared(x - centre, y - centre))
+
+    return kernel
 
 
 def polynomial(degree: int = 3, scale: float | None = None, offset: float = 1.0) -> Kernel:
@@ -71,6 +76,7 @@ def median_bandwidth(x: ArrayLike, y: ArrayLike, most: int = 1000) -> float:
     most = _check.count("most", most, 2)
     x, y = two_sets(("x", "y"), x, y)
     both = np.concatenate([x[:most], y[:most]])
+    both = both - both.mean(axis=0)
     middle = float(np.median(np.sqrt(squared(both, both)[np.triu_indices(len(both), 1)])))
     if middle == 0:
         raise ValueError("x, y: expected points that differ, got a median distance of 0")

@@ -1,7 +1,8 @@
 """Inception-V3 as the judge of pictures, where its weights are on the machine or can be downloaded.
 
-The file is the one that published FIDs of the last years were computed with: the network of 2015 as TorchScript. Such a
-file is a program, so it is read only if its checksum is right. Its features compare with no other network's.
+The file is the one that came with StyleGAN2-ADA, and many FIDs were published with it since: the network of 2015 as
+TorchScript. Such a file is a program, so it is read only if its checksum is right. Its features compare with no other
+network's.
 """
 
 from __future__ import annotations
