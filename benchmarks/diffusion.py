@@ -94,7 +94,7 @@ def ancestral_metrics(config: Config) -> dict[str, Any]:
 def ddim_metrics(config: Config) -> dict[str, Any]:
     """Return the time of a step of DDIM with eta = 0, over the bare loop's and diffusers', and all three."""
     schedule, xT = linear_schedule(config.T), _noise(config)
-    times = np.arange(1, config.T, config.T // config.ddim_steps)[::-1]  # those that diffusers takes
+    times = np.arange(1, config.T + 1, config.T // config.ddim_steps)[::-1]  # those that diffusers takes
     tasks: dict[str, Task] = {
         "teachkit_ddim": lambda: _end(ddim(trivial, xT, schedule, times)),
         "bare_ddim": lambda: bare_ddim(xT, schedule, times),

@@ -229,7 +229,37 @@ def bits(x0=None, **more):
     return deep.bound_bits(lambda x, t: x, x0, SHORT, seeded(), **more)
 
 
+def at(t, x0=None, eps=None):
+    x0 = torch.ones(2, 3, 1) if x0 is None else x0
+    return deep.target(x0, torch.ones(2, 3, 1) if eps is None else eps, torch.tensor(t), SHORT)
+
+
+def trained(net, *tensors):
+    return next(Training({"denoiser": net}, deep.ddpm_parts(SHORT), Source(tensors, 4, seed=0, prepare=scaled)).run(1))
+
+
 BAD = {
+    "t of 0": (lambda: at([0, 1]), "t: expected steps from 1 to 20, got 0 to 1"),
+    "t below": (lambda: at([-1, 1]), "t: expected steps from 1 to 20, got -1 to 1"),
+    "t above": (lambda: at([1, 21]), "t: expected steps from 1 to 20, got 1 to 21"),
+    "one t": (lambda: at([1]), r"t: expected 2 whole numbers .*, got \[1\]"),
+    "t of floats": (lambda: at([1.0, 2.0]), "t: expected 2 whole numbers .* torch.float32"),
+    "eps": (lambda: at([1, 2], eps=torch.ones(2, 1, 1)), "x0 and eps: expected one shape"),
+    "bytes": (lambda: at([1, 2], torch.ones(2, 3, 1).byte()), "x0 and eps: expected .* got .* of torch.uint8"),
+    "net": (lambda: trained(unet(1, 4, (1, 2), rng=seeded()), *data()), "net: expected one that takes classes"),
+    "batch": (lambda: trained(net(), *data(), data()[1]), "batch: expected data and whole numbers as classes"),
+    "labels": (lambda: trained(net(), data()[0], data()[1] / 2), "batch: expected data and whole numbers as classes"),
+    "rng": (lambda: deep.bound_bits(lambda x, t: x, torch.ones(2, 1), SHORT, None), "rng: expected a torch.Generator"),
+    "x0 of bytes": (lambda: bits(torch.ones(2, 4).byte()), "x0: expected floating-point numbers, .* got torch.uint8"),
+    "denoiser": (
+        lambda: deep.bound_bits(lambda x, t: x[:, :1], torch.ones(2, 3), SHORT, seeded()),
+        r"denoiser: expected to return shape \[2, 3\], got \[2, 1\]",
+    ),
+    "std": (
+        lambda: deep.level_log_mass(torch.ones(1), torch.ones(1), 0.0, 256),
+        "std: expected a finite number above 0",
+    ),
+    "one level": (lambda: deep.level_log_mass(torch.ones(1), torch.ones(1), 0.1, 1), "levels: expected a whole number"),
     "kind": (lambda: deep.ddpm_parts(SHORT, "eps"), "kind: expected one of noise, x0, v, score, got 'eps'"),
     "of a net": (lambda: deep.denoiser(net(), SHORT, "eps"), "kind: expected one of"),
     "dropped": (lambda: deep.ddpm_parts(SHORT, classes_dropped=1.1), "classes_dropped: expected a number from 0 to 1"),

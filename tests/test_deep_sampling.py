@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from teachkit import sampling as twin
+from teachkit.deep import _shared
 from teachkit.deep import sampling as deep
 from teachkit.deep.diffusion_reverse import denoiser
 from teachkit.deep.unet import unet
@@ -205,6 +206,27 @@ def test_a_step_costs_little_beside_the_network():
     assert mine <= count(bare) + 2
 
 
+def test_a_generator_for_a_device_without_index_draws_on_the_first():
+    """What ``torch.Generator("cuda").device`` says is "cuda", and a tensor of it lies on "cuda:0"."""
+
+    class Elsewhere(torch.Generator):
+        device = torch.device("cuda")
+
+    rng = Elsewhere()
+    assert _shared.generator("rng", rng, torch.device("cuda:0")) is rng
+    with pytest.raises(ValueError, match="rng: expected a generator on cpu, where the data lie, got one on cuda"):
+        _shared.generator("rng", rng, torch.device("cpu"))
+
+
+def sampled(net=None, **more):
+    return deep.sample(net or woken(), 2, (1, 4, 4), SHORT, **{"rng": seeded(), "quiet": True, **more})
+
+
+def last(path):
+    *_, (_, x) = path
+    return x
+
+
 G = unet(1, 4, (1, 2), rng=seeded())
 X = torch.zeros(2, 1, 4, 4)
 BAD = {
@@ -212,6 +234,14 @@ BAD = {
     "variance": (lambda: deep.ancestral(G, X, SHORT, seeded(), "gamma"), "variance: expected"),
     "eta": (lambda: deep.ddim(G, X, SHORT, eta=1.5, rng=seeded()), "eta: expected a number from 0 to 1"),
     "rng": (lambda: deep.ddim(G, X, SHORT, eta=0.5), "rng: expected a torch.Generator"),
+    "no rng": (lambda: deep.ancestral(G, X, SHORT, None), "rng: expected a torch.Generator, .* got NoneType"),
+    "seed": (lambda: sampled(rng=0), "rng: expected a torch.Generator, .* got int"),
+    "NaN": (lambda: sampled(scale=math.nan), "scale: expected a finite number, got nan"),
+    "class": (lambda: sampled(y=torch.tensor([0, 4])), "y: expected whole numbers from 0 to 3, got 0 to 4"),
+    "list": (lambda: sampled(y=[0, 1]), "y: expected a tensor of whole numbers, torch.int64, got list"),
+    "wide": (lambda: last(deep.ddim(lambda x, t: x[:, :1], normal(2, 3), SHORT)), "denoiser: expected to return shape"),
+    "heun": (lambda: last(deep.heun(lambda x, t: x[:, :1], normal(2, 3), SHORT)), "denoiser: expected to return shape"),
+    "low": (lambda: deep.clipped(G, SHORT, 1, -1), "low: expected a number below -1, got 1"),
     "device": (lambda: deep.ancestral(G, X.to("meta"), SHORT, seeded()), "rng: expected a generator on meta"),
     "times": (lambda: deep.heun(G, X, SHORT, 13), "steps: expected at most T = 12"),
     "outside": (lambda: deep.ddim(G, X, SHORT, [0, 4]), "times: expected different whole numbers from 1 to 12"),

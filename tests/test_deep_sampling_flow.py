@@ -82,7 +82,18 @@ def test_a_trained_flow_leads_to_the_class_that_is_asked_for():
     assert (made.mean((1, 2, 3)) - (2.0 * asked - 1)).abs().max() < 0.3
 
 
+def test_times_have_the_digits_of_the_data():
+    told = []
+    for _ in deep.flow(lambda x, t: told.append(t) or x, torch.ones(2, 1, dtype=torch.double), 10):
+        pass
+    torch.testing.assert_close(torch.stack(told)[:, 0], 100 * torch.arange(10).double(), rtol=1e-14, atol=0)
+
+
 BAD = {
+    "net": (
+        lambda: list(deep.flow(lambda x, t: x[:, :1], torch.ones(2, 3), 3)),
+        r"net: expected to return shape \[2, 3\], got \[2, 1\]",
+    ),
     "method": (lambda: deep.flow(lambda x, t: x, torch.ones(1, 1), 3, "rk4"), "method: expected 'euler' or 'heun'"),
     "steps": (lambda: deep.flow(lambda x, t: x, torch.ones(1, 1), 0), "steps: expected a whole number of at least 1"),
     "z": (lambda: deep.flow(lambda x, t: x, torch.ones(0, 1), 3), r"z: expected shape \[n, ...\]"),

@@ -145,11 +145,26 @@ BAD = {
     "narrow": (lambda: unet(1, 2, rng=seeded()), "width: expected a whole number of at least 4"),
     "multipliers": (lambda: unet(1, 4, (), rng=seeded()), "multipliers: expected at least one"),
     "attention": (lambda: unet(1, 4, attention=-1, rng=seeded()), "attention: expected a whole number of at least 0"),
+    "grids": (lambda: unet(1, 4, (1, 2), attention=3, rng=seeded()), "attention: expected at most the 2 grids, got 3"),
+    "rng": (lambda: unet(1, 4, rng=None), "rng: expected a torch.Generator, .* got NoneType"),
     "classes": (lambda: unet(1, 4, classes=0, rng=seeded()), "classes: expected a whole number of at least 1"),
     "blocks": (lambda: unet(1, 4, blocks=0, rng=seeded()), "blocks: expected a whole number of at least 1"),
     "x": (lambda: woken()(normal(2, 1, 8, 7), torch.ones(2)), r"x: expected shape \[n, 1, h, w\] .* multiples of 2"),
+    "type": (
+        lambda: woken()(torch.zeros(2, 1, 8, 8), torch.ones(2)),
+        "x: expected .* type torch.float64, got torch.float32",
+    ),
     "t": (lambda: woken()(normal(2, 1, 8, 8), torch.ones(1)), r"t: expected shape \[2\], got \[1\]"),
     "y": (lambda: woken(classes=2)(normal(2, 1, 8, 8), torch.ones(2), torch.ones(1)), r"y: expected shape \[2\]"),
+    "class": (
+        lambda: woken(classes=2)(normal(2, 1, 8, 8), torch.ones(2), torch.tensor([0, 3])),
+        "y: expected whole numbers from 0 to 2, got 0 to 3",
+    ),
+    "float y": (
+        lambda: woken(classes=2)(normal(2, 1, 8, 8), torch.ones(2), torch.ones(2)),
+        "y: expected a tensor of whole numbers, torch.int64, got torch.float32",
+    ),
+    "d": (lambda: module.time_embedding(torch.ones(2), 5), "d: expected an even number of at least 4, got 5"),
     "no y": (lambda: woken()(normal(2, 1, 8, 8), torch.ones(2), torch.ones(2)), "y: expected none, as the network"),
 }
 

@@ -226,6 +226,8 @@ def test_normal_chain_ends_at_the_data_when_steps_are_small():
         (lambda: bounds.reverse_mean([[1.0]], [[1.0]], 0, TWO), "t: expected"),
         (lambda: bounds.bound(curved, [[np.nan]], TWO, np.random.default_rng(0)), "x0: expected finite"),
         (lambda: bounds.bound(curved, [[1.0]], TWO, 0), "rng: expected"),
+        (lambda: bounds.bound(curved, 1.0, TWO, np.random.default_rng(0)), "x0: expected shape"),
+        (lambda: bounds.reverse_mean(1.0, 1.0, 1, TWO), "xt: expected shape"),
         (lambda: bounds.bound(lambda x, t: x[0], [[1.0]], TWO, np.random.default_rng(0)), "denoiser: expected"),
         (lambda: bounds.normal_chain(0.0, -1.0, TWO), "var: expected"),
     ],

@@ -265,7 +265,7 @@ def test_embedding_is_that_of_diffusers(rng):
 @pytest.mark.law("embedding-distance")
 def test_scalar_product_of_two_embeddings_knows_the_distance_in_time_alone(rng):
     t = rng.uniform(0, 900, 20)
-    e, later = back.time_embedding(t, 16), back.time_embedding(t + 37.5, 16)
+    e, later = back.time_embedding(t, 16.0), back.time_embedding(t + 37.5, 16)
     frequencies = 10_000.0 ** (-np.arange(8) / 7)
     np.testing.assert_allclose((e * later).sum(1), np.cos(37.5 * frequencies).sum(), rtol=1e-10)
 
@@ -274,6 +274,7 @@ def test_scalar_product_of_two_embeddings_knows_the_distance_in_time_alone(rng):
     ("call", "message"),
     [
         (lambda: back.target([[1.0]], [[1.0, 2.0]], 1, TWO), "eps: expected shape"),
+        (lambda: back.target(1.0, 1.0, 1, TWO), "x0: expected shape"),
         (lambda: back.target([[1.0]], [[1.0]], 0, TWO), "t: expected"),
         (lambda: back.target([[1.0]], [[1.0]], 3, TWO), "t: expected"),
         (lambda: back.target([[1.0]], [[1.0]], 1, TWO, "velocity"), "kind: expected one of"),

@@ -90,6 +90,16 @@ def test_scale_zero_and_one_are_the_two_denoisers(rng):
         np.testing.assert_allclose(guided(lambda x, t: np.sin(x), lambda x, t: np.cos(x), scale)(x, 3), wanted)
 
 
+def test_a_denoiser_that_writes_into_its_argument_changes_nothing_for_the_other():
+    def rude(x, t):
+        x += 1
+        return x
+
+    x = np.zeros((2, 1))
+    np.testing.assert_array_equal(guided(lambda x, t: 2 * x, rude, 3.0)(x, 1), np.full((2, 1), -2.0))
+    assert (x == 0).all()
+
+
 @pytest.mark.parametrize(
     ("argument", "call"),
     [

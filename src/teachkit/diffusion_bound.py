@@ -35,6 +35,20 @@ class Bound(NamedTuple):
         return float(self.prior + self.steps.sum())
 
 
+def batch(name: str, x: ArrayLike) -> np.ndarray:
+    """Return ``x`` as a finite float64 array [n, ...] with n at least 1, or raise ``ValueError``.
+
+    >>> batch("xT", 1.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: xT: expected shape [n, ...], got one number
+    """
+    out = _check.array(name, x)
+    if out.ndim == 0:
+        raise ValueError(f"{name}: expected shape [n, ...], got one number")
+    return out
+
+
 def reverse_mean(eps: ArrayLike, xt: ArrayLike, t: int | np.ndarray, schedule: Schedule) -> np.ndarray:
     """Return (x_t - beta_t / sqrt(1 - abar_t) eps) / sqrt(alpha_t), the mean of the step back, proposition `bound-kl`.
 
@@ -50,7 +64,7 @@ def reverse_mean(eps: ArrayLike, xt: ArrayLike, t: int | np.ndarray, schedule: S
     >>> reverse_mean([[1.0]], [[1.4]], 1, Schedule([0.36])).round(6)  # the clean point: 1.4 = 0.8 * 1 + 0.6 * 1
     array([[1.]])
     """
-    xt = _check.array("xt", xt)
+    xt = batch("xt", xt)
     eps = _check.shaped("eps", eps, xt.shape)
     alpha, beta, abar = (per_row(values, t, xt) for values in (schedule.alpha, schedule.beta, schedule.abar))
     return (xt - beta / np.sqrt(1 - abar) * eps) / np.sqrt(alpha)
@@ -145,7 +159,7 @@ def bound(
     >>> bool(abs(terms.steps[2:]).max() < 1e-12), round(terms.prior, 4)
     (True, 0.001)
     """
-    x0, rng = _check.array("x0", x0), _check.generator("rng", rng)
+    x0, rng = batch("x0", x0), _check.generator("rng", rng)
     sigma2, weights = _decoder_variance(schedule, variance), bound_weights(schedule, variance)
     steps, d = np.zeros(schedule.T + 1), x0[0].size
     for t in range(1, schedule.T + 1):

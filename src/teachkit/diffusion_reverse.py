@@ -17,6 +17,7 @@ from teachkit.data import Gaussian, Mixture
 from teachkit.diffusion_bound import (
     Bound,
     Denoiser,
+    batch,
     bound,
     bound_weights,
     normal_chain,
@@ -65,7 +66,7 @@ def target(x0: ArrayLike, eps: ArrayLike, t: ArrayLike, schedule: Schedule, kind
     >>> target([[1.0]], [[2.0]], 1, Schedule([0.36]), "v").round(6)  # a = 0.8, s = 0.6
     array([[1.]])
     """
-    x0 = _check.array("x0", x0)
+    x0 = batch("x0", x0)
     eps = _check.shaped("eps", eps, x0.shape)
     a, s = _shares(t, x0, schedule)
     return _from_pair(x0, eps, a, s, _kind("kind", kind))
@@ -94,7 +95,7 @@ def convert(
     >>> convert([[2.0]], [[2.0]], 1, Schedule([0.36]), "noise", "x0").round(6)  # (2 - 0.6 * 2) / 0.8
     array([[1.]])
     """
-    xt = _check.array("xt", xt)
+    xt = batch("xt", xt)
     prediction = _check.shaped("prediction", prediction, xt.shape)
     a, s = _shares(t, xt, schedule)
     if _kind("given", given) == _kind("wanted", wanted):
@@ -225,7 +226,7 @@ def ancestral(
     >>> t, x0.round(3).ravel()
     (0, array([-1., -1., -1.,  1.]))
     """
-    x = _check.array("xT", xT).copy()
+    x = batch("xT", xT).copy()
     rng = _check.generator("rng", rng)
     return _back(denoiser, x, schedule, rng, np.sqrt(reverse_variance(schedule, variance)), bool(noise_at_one))
 
@@ -263,7 +264,7 @@ def time_embedding(t: ArrayLike, d: int, longest: float = 10_000) -> np.ndarray:
            [0.8415, 0.01  , 0.5403, 1.    ]])
     """
     t = _check.vector("t", t)
-    if _check.count("d", d, 4) % 2:
+    if (d := _check.count("d", d, 4)) % 2:
         raise ValueError(f"d: expected an even number, got {d}")
     if _check.positive("longest", longest) <= 1:
         raise ValueError(f"longest: expected a number above 1, got {longest}")

@@ -31,7 +31,7 @@ def guided(conditional: Denoiser, unconditional: Denoiser, scale: float) -> Deno
     scale = _check.number("scale", scale)
 
     def denoiser(x: np.ndarray, t: int) -> np.ndarray:
-        plain = _check.floats("unconditional", unconditional(x, t))
+        plain = _check.floats("unconditional", unconditional(x.copy(), t))  # it may write into what it gets
         return plain + scale * (_check.returned("conditional", conditional(x, t), plain.shape) - plain)
 
     return denoiser

@@ -18,6 +18,7 @@ from torch.nn.functional import mse_loss
 
 from teachkit import _check
 from teachkit.deep import _weights
+from teachkit.deep._shared import generator, returned
 from teachkit.deep.source import Batch, Source
 from teachkit.deep.train import Nets, Part
 from teachkit.deep.unet import UNet, unet
@@ -38,9 +39,15 @@ def target(x0: Tensor, eps: Tensor, t: Tensor, schedule: Schedule, kind: str = "
         schedule: of the levels of noise.
         kind: "noise", "x0", "v" or "score".
 
+    Raises:
+        ValueError: if a shape or type does not fit, the kind is none of these, or, on the CPU, t is out of range.
+
     >>> target(torch.ones(1, 1), 2 * torch.ones(1, 1), torch.tensor([1]), Schedule([0.36]), "v")  # a = 0.8, s = 0.6
     (tensor([[2.]]), tensor([[1.]]))
     """
+    if not x0.is_floating_point() or eps.shape != x0.shape:
+        got = " and ".join(f"{list(x.shape)} of {x.dtype}" for x in (x0, eps))
+        raise ValueError(f"x0 and eps: expected one shape and a floating-point type, got {got}")
     a, s = shares(schedule, t, x0)
     said = {"noise": lambda: eps, "x0": lambda: x0, "v": lambda: a * eps - s * x0, "score": lambda: -eps / s}
     return a * x0 + s * eps, said[_kind(kind)]()
@@ -82,7 +89,11 @@ def with_classes(net: nn.Module, batch: Batch, source: Source, dropped: float) -
     """Return the data of a batch and their classes, or None; a share of the classes is hidden from the network."""
     if isinstance(batch, Tensor):
         return batch, None
+    if len(batch) != 2 or batch[1].is_floating_point():
+        raise ValueError(f"batch: expected data and whole numbers as classes, got {[x.dtype for x in batch]}")
     x0, y = batch
+    if net.classes is None:
+        raise ValueError("net: expected one that takes classes, as the data come with them")
     return x0, torch.where(source.uniform() < dropped, net.classes, y.long())
 
 
@@ -142,14 +153,15 @@ def bound_bits(
             seen; all rows in each step without it.
 
     Raises:
-        ValueError: if the data are empty or not such levels, or rows are more than there are.
+        ValueError: if the data are empty or not such levels, rows are more than there are, rng is no generator of
+            torch, or the denoiser changes the shape.
 
     >>> from teachkit.diffusion_forward import linear_schedule
     >>> x0, rng = torch.ones(2, 1, 4, 4), torch.Generator().manual_seed(0)
     >>> round(bound_bits(lambda x, t: 0 * x, x0, linear_schedule(), rng).prior, 6)  # nearly nothing is left at T
     2.9e-05
     """
-    n, rows = len(x0), _rows(x0, rows, levels)
+    n, rows, rng = len(x0), _rows(x0, rows, levels), generator("rng", rng, x0.device)
     sigma2, weights = np.array(reverse_variance(schedule, variance)), bound_weights(schedule, variance)
     sigma2[1] = sigma2[1] or schedule.beta[1]
     d, steps = x0[0].numel(), np.zeros(schedule.T + 1)
@@ -157,7 +169,7 @@ def bound_bits(
         x = x0[(torch.arange(rows) + (t - 1) * rows) % n]
         eps, times = torch.randn(x.shape, generator=rng, device=x.device, dtype=x.dtype), torch.full((rows,), t)
         a, s = math.sqrt(schedule.abar[t]), math.sqrt(1 - schedule.abar[t])
-        seen = denoiser(a * x + s * eps, times.to(x.device))
+        seen = returned("denoiser", denoiser(a * x + s * eps, times.to(x.device)), x.shape)
         if t == 1 and levels is not None:
             steps[1] = _coded(x.double(), (x + s / a * (eps - seen)).double(), math.sqrt(sigma2[1]), levels) / rows
         else:
@@ -174,11 +186,14 @@ def level_log_mass(x: Tensor, mean: Tensor, std: float, levels: int) -> Tensor:
 
     The levels lie evenly from -1 to 1; the border between two is half way, and the outer ones have the tails.
 
+    Raises:
+        ValueError: if std is not above 0, or levels below 2.
+
     >>> x = torch.linspace(-1, 1, 5, dtype=torch.double)
     >>> round(level_log_mass(x, torch.tensor(0.3), 0.4, 5).exp().sum().item(), 12)
     1.0
     """
-    half = 1 / (levels - 1)
+    half, std = 1 / (_check.count("levels", levels, low=2) - 1), _check.positive("std", std)
     low, high = (x - half - mean) / std, (x + half - mean) / std
     low = torch.where(x < -1 + half, -torch.inf, low)
     high = torch.where(x > 1 - half, torch.inf, high)
@@ -244,6 +259,10 @@ def _sizes(arrays: Mapping[str, np.ndarray]) -> dict[str, object]:
 
 def shares(schedule: Schedule, t: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return a = sqrt(abar_t) and s = sqrt(1 - abar_t), shaped to multiply the rows of x."""
+    if t.shape != x.shape[:1] or t.dtype not in (torch.int32, torch.int64):
+        raise ValueError(f"t: expected {len(x)} whole numbers of type int64, got {list(t.shape)} of {t.dtype}")
+    if t.device.type == "cpu" and ((t < 1) | (t > schedule.T)).any():  # elsewhere a look would wait for the device
+        raise ValueError(f"t: expected steps from 1 to {schedule.T}, got {t.min()} to {t.max()}")
     shares = _table(schedule, x.dtype, x.device)[:, t]
     return shares.reshape(2, -1, *(1,) * (x.ndim - 1)).unbind()
 
@@ -261,6 +280,8 @@ def _coded(x: Tensor, mean: Tensor, std: float, levels: int) -> float:
 def _rows(x0: Tensor, rows: int | None, levels: int | None) -> int:
     if x0.ndim < 2 or x0.numel() == 0:
         raise ValueError(f"x0: expected shape [n, ...] with n at least 1, got {list(x0.shape)}")
+    if not x0.is_floating_point():
+        raise ValueError(f"x0: expected floating-point numbers, as `scaled` makes of bytes, got {x0.dtype}")
     if levels is not None:
         number = (x0.double() + 1) / 2 * (_check.count("levels", levels, low=2) - 1)
         if not (x0.abs().max() <= 1 and (number - number.round()).abs().max() < 1e-3):

@@ -19,23 +19,15 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from teachkit import _check
+from teachkit.deep._shared import generator, returned
 from teachkit.deep.diffusion_reverse import Denoiser, denoiser, shares
 from teachkit.deep.sampling_flow import flow, flow_matching_part
+from teachkit.deep.unet import check_classes
 from teachkit.diffusion_forward import Schedule
 from teachkit.diffusion_reverse import reverse_variance
 from teachkit.sampling import _descending, ddim_coefficients
 
-__all__ = [
-    "ancestral",
-    "calls",
-    "clipped",
-    "ddim",
-    "flow",
-    "flow_matching_part",
-    "guided",
-    "heun",
-    "sample",
-]
+__all__ = ["ancestral", "calls", "clipped", "ddim", "flow", "flow_matching_part", "guided", "heun", "sample"]
 
 Path = Iterator[tuple[int, Tensor]]
 Times = int | ArrayLike | None
@@ -69,7 +61,8 @@ def ancestral(
         noise_at_one: add noise in the last step too.
 
     Raises:
-        ValueError: at the call, if xT has no rows, rng lies on another device, or the variance is none of these.
+        ValueError: at the call, if xT has no rows, rng is no generator on its device, or the variance is none of
+            these; on the way, if the denoiser returns another shape.
 
     >>> from teachkit.diffusion_forward import linear_schedule
     >>> rng = torch.Generator().manual_seed(0)
@@ -83,7 +76,7 @@ def ancestral(
         root, s = math.sqrt(schedule.alpha[t]), math.sqrt(1 - schedule.abar[t])
         noise = float(sigma[t]) if t > 1 or noise_at_one else 0.0
         moves.append(_Move(t, t - 1, 1 / root, -float(schedule.beta[t]) / s / root, noise))
-    return _walk(denoiser, _start(xT, rng), schedule.T, moves, rng)
+    return _walk(denoiser, _start(xT), schedule.T, moves, generator("rng", rng, xT.device))
 
 
 def ddim(
@@ -107,16 +100,15 @@ def ddim(
         rng: of the noise; it may be left out if eta = 0.
 
     Raises:
-        ValueError: at the call, if a number is out of range, or rng is missing or lies on another device.
+        ValueError: as ``ancestral``; at the call also if a number is out of range, or rng is missing.
 
     >>> from teachkit.diffusion_forward import linear_schedule
     >>> path = ddim(lambda x, t: 0 * x, torch.ones(1, 1), linear_schedule(), times=2)
     >>> [(t, round(x.item(), 2)) for t, x in path]
     [(1000, 1.0), (500, 44.13), (0, 157.41)]
     """
-    if eta > 0 and rng is None:
-        raise ValueError("rng: expected a torch.Generator, as eta is above 0")
-    return _walk(denoiser, _start(xT, rng), schedule.T, _ddim_moves(schedule, times, eta), rng)
+    moves, x = _ddim_moves(schedule, times, eta), _start(xT)
+    return _walk(denoiser, x, schedule.T, moves, generator("rng", rng, x.device) if eta > 0 else None)
 
 
 def heun(denoiser: Denoiser, xT: Tensor, schedule: Schedule, times: Times = None) -> Path:
@@ -131,7 +123,7 @@ def heun(denoiser: Denoiser, xT: Tensor, schedule: Schedule, times: Times = None
     >>> [t for t, x in heun(lambda x, t: 0 * x, torch.ones(1, 1), linear_schedule(), times=2)]
     [1000, 500, 0]
     """
-    return _heun(denoiser, _start(xT, None), schedule.T, _ddim_moves(schedule, times, 0.0))
+    return _heun(denoiser, _start(xT), schedule.T, _ddim_moves(schedule, times, 0.0))
 
 
 def calls(method: Method, steps: int) -> int:
@@ -159,14 +151,19 @@ def clipped(denoiser: Denoiser, schedule: Schedule, low: float = -1.0, high: flo
     The data have numbers from ``low`` to ``high``. Where little of the signal is left, a small error in the noise is
     a large one in x0.
 
+    Raises:
+        ValueError: if ``low`` is not below ``high``.
+
     >>> from teachkit.diffusion_forward import Schedule
     >>> clipped(lambda x, t: 0 * x, Schedule([0.36]))(torch.tensor([[4.0]]), torch.tensor([1]))  # (4 - 0.8) / 0.6
     tensor([[5.3333]])
     """
+    if not _check.number("low", low) < _check.number("high", high):
+        raise ValueError(f"low: expected a number below {high}, got {low}")
 
     def noise(x: Tensor, t: Tensor) -> Tensor:
         a, s = shares(schedule, t, x)
-        eps = denoiser(x, t)
+        eps = returned("denoiser", denoiser(x, t), x.shape)
         x0 = (x - s * eps) / a
         return torch.where((x0 >= low) & (x0 <= high), eps, (x - a * x0.clamp(low, high)) / s)
 
@@ -208,7 +205,8 @@ def sample(
         quiet: no bar.
 
     Raises:
-        ValueError: if a number is out of range, the method unknown, y has another length, or there is a scale but no y.
+        ValueError: if a number or class is out of range, the method unknown, rng no generator of torch, y no tensor of
+            whole numbers or of another length, or there is a scale but no y.
 
     >>> from teachkit.diffusion_forward import linear_schedule
     >>> rng = torch.Generator().manual_seed(0)
@@ -216,8 +214,11 @@ def sample(
     torch.Size([3, 1, 2, 2])
     """
     n, batch, shape = _check.count("n", n), _check.count("batch", batch), tuple(shape)
-    if (y is None and scale != 1) or (y is not None and y.shape != (n,)):
-        raise ValueError(f"y: expected classes [{n}], got {None if y is None else list(y.shape)}")
+    rng = generator("rng", rng)
+    if (_check.number("scale", scale) != 1 and y is None) or not (y is None or np.shape(y) == (n,)):
+        raise ValueError(f"y: expected classes [{n}], got {None if y is None else list(np.shape(y))}")
+    if y is not None:
+        check_classes(y, getattr(net, "classes", None))
     walk = _walker(_method(method), schedule, steps, rng)
     parts, rounds = [], 1 + (schedule.T if steps is None else _check.count("steps", steps))
     with tqdm(total=rounds * math.ceil(n / batch), unit=" steps", disable=quiet) as bar:
@@ -237,7 +238,7 @@ def _walk(denoiser: Denoiser, x: Tensor, T: int, moves: list[_Move], rng: torch.
     times = _times(x, T)
     yield moves[0].t, x
     for t, s, p, q, c in moves:
-        x = torch.add(x * p, denoiser(x, times[t]), alpha=q)
+        x = torch.add(x * p, returned("denoiser", denoiser(x, times[t]), x.shape), alpha=q)
         if c:
             x.add_(torch.randn(x.shape, generator=rng, dtype=x.dtype, device=x.device), alpha=c)
         yield s, x
@@ -248,7 +249,7 @@ def _heun(denoiser: Denoiser, x: Tensor, T: int, moves: list[_Move]) -> Path:
     times = _times(x, T)
     yield moves[0].t, x
     for t, s, p, q, _ in moves:
-        slope = denoiser(x, times[t])
+        slope = returned("denoiser", denoiser(x, times[t]), x.shape)
         there = torch.add(x * p, slope, alpha=q)
         if s:
             slope = (slope + denoiser(there, times[s])) / 2
@@ -270,11 +271,9 @@ def _times(x: Tensor, T: int) -> Tensor:
     return torch.arange(T + 1, device=x.device)[:, None].expand(-1, len(x))
 
 
-def _start(x: Tensor, rng: torch.Generator | None) -> Tensor:
+def _start(x: Tensor) -> Tensor:
     if x.ndim < 2 or x.numel() == 0:
         raise ValueError(f"xT: expected shape [n, ...] with n at least 1, got {list(x.shape)}")
-    if rng is not None and rng.device != x.device:
-        raise ValueError(f"rng: expected a generator on {x.device}, where xT lies, got one on {rng.device}")
     return x.detach().clone()
 
 

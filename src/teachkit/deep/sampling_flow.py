@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from teachkit import _check
+from teachkit.deep._shared import returned
 from teachkit.deep.diffusion_reverse import share, with_classes
 from teachkit.deep.source import Batch, Source
 from teachkit.deep.train import Nets, Part
@@ -62,7 +63,8 @@ def flow(
         y: classes [n].
 
     Raises:
-        ValueError: if the method is another word, steps are below 1 or z has no rows.
+        ValueError: if the method is another word, steps are below 1 or z has no rows; on the way, if net returns
+            another shape.
 
     >>> [round(x.item(), 3) for t, x in flow(lambda x, t: t[:, None] / 1000, torch.zeros(1, 1), 2, "heun")]
     [0.0, 0.125, 0.5]
@@ -76,8 +78,12 @@ def flow(
 
 @torch.no_grad()
 def _flow(net: nn.Module, x: Tensor, steps: int, heun: bool, y: Tensor | None) -> Iterator[tuple[float, Tensor]]:
-    times = _SPAN * torch.linspace(0, 1, steps + 1, device=x.device)[:, None].expand(-1, len(x))
-    said = net if y is None else lambda x, t: net(x, t, y)
+    exact = torch.promote_types(x.dtype, torch.float32)  # times of half the digits would be off
+    times = _SPAN * torch.linspace(0, 1, steps + 1, device=x.device, dtype=exact)[:, None].expand(-1, len(x))
+
+    def said(x: Tensor, t: Tensor) -> Tensor:
+        return returned("net", net(x, t) if y is None else net(x, t, y), x.shape)
+
     yield 0.0, x
     for k in range(steps):
         slope = said(x, times[k])

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 from teachkit import _check
-from teachkit.deep._shared import linear
+from teachkit.deep._shared import generator, linear
 
 _GROUPS, _HEAD = 8, 32  # most groups of a norm, and channels of a head of attention where they divide
 
@@ -56,9 +56,10 @@ def unet(
     widths = [width * _check.count("multipliers", m) for m in multipliers]
     if not widths:
         raise ValueError("multipliers: expected at least one, got none")
-    attention = _check.count("attention", attention, low=0)
+    if (attention := _check.count("attention", attention, low=0)) > max(len(widths), 1):
+        raise ValueError(f"attention: expected at most the {len(widths)} grids, got {attention}")
     classes = None if classes is None else _check.count("classes", classes)
-    net = UNet(channels, widths, attention, classes, blocks, rng)
+    net = UNet(channels, widths, attention, classes, blocks, generator("rng", rng))
     return net.to(memory_format=torch.channels_last)  # the faster order of numbers for convolutions of few channels
 
 
@@ -113,9 +114,9 @@ class UNet(nn.Module):
             y: their classes [n], if the network takes classes; without them each has none.
 
         Raises:
-            ValueError: if a shape is not that.
+            ValueError: if a shape or a type is not that, or, on the CPU, a class out of range.
         """
-        self._check_shapes(x, t, y)
+        self._check_input(x, t, y)
         told = self.time(time_embedding(t, self.time[0].in_features).to(x.dtype))
         if self.classes is not None:
             told = told + self.label(torch.full_like(t, self.classes, dtype=torch.long) if y is None else y)
@@ -129,17 +130,22 @@ class UNet(nn.Module):
             h = layer(torch.cat([h, skips.pop()], 1) if isinstance(layer, Block) else h, told)
         return self.last(h)
 
-    def _check_shapes(self, x: Tensor, t: Tensor, y: Tensor | None) -> None:
+    def _check_input(self, x: Tensor, t: Tensor, y: Tensor | None) -> None:
         if x.ndim != 4 or x.shape[1] != self._channels or x.shape[2] % self._multiple or x.shape[3] % self._multiple:
             raise ValueError(
                 f"x: expected shape [n, {self._channels}, h, w] with h and w multiples of {self._multiple}, "
                 f"got {list(x.shape)}"
             )
+        held = self.first.weight.dtype
+        if x.dtype != held and not torch.is_autocast_enabled(x.device.type):
+            raise ValueError(f"x: expected numbers of the network's type {held}, got {x.dtype}")
         if t.shape != x.shape[:1]:
             raise ValueError(f"t: expected shape [{len(x)}], got {list(t.shape)}")
         if y is not None and (self.classes is None or y.shape != t.shape):
             wanted = "none, as the network takes no classes" if self.classes is None else f"shape [{len(x)}]"
             raise ValueError(f"y: expected {wanted}, got {list(y.shape)}")
+        if y is not None and y.device.type == "cpu" and not torch.compiler.is_compiling():  # elsewhere a look waits
+            check_classes(y, self.classes)
 
 
 class Block(nn.Module):
@@ -220,12 +226,32 @@ class Up(nn.Module):
         return self.conv(interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
+def check_classes(y: Tensor, classes: int | None) -> None:
+    """Raise ``ValueError`` unless y is a tensor of whole numbers, from 0 to ``classes`` if given, which is no class.
+
+    >>> check_classes(torch.tensor([0, 4]), 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: y: expected whole numbers from 0 to 3, got 0 to 4
+    """
+    if not isinstance(y, Tensor) or y.dtype not in (torch.int32, torch.int64):
+        kind = y.dtype if isinstance(y, Tensor) else type(y).__name__
+        raise ValueError(f"y: expected a tensor of whole numbers, torch.int64, got {kind}")
+    if classes is not None and ((y < 0) | (y > classes)).any():
+        raise ValueError(f"y: expected whole numbers from 0 to {classes}, got {y.min()} to {y.max()}")
+
+
 def time_embedding(t: Tensor, d: int, longest: float = 10_000) -> Tensor:
     """Return d numbers for each time [n], [n, d], as the NumPy twin ``diffusion_reverse.time_embedding`` does.
+
+    Raises:
+        ValueError: if d is not even and at least 4.
 
     >>> time_embedding(torch.tensor([0, 5]), 4)[0]
     tensor([0., 0., 1., 1.])
     """
+    if d % 2 or d < 4:
+        raise ValueError(f"d: expected an even number of at least 4, got {d}")
     t = t if t.is_floating_point() else t.float()
     frequencies = torch.logspace(0, -math.log10(longest), d // 2, dtype=t.dtype, device=t.device)
     angle = t[:, None] * frequencies
