@@ -31,7 +31,7 @@ def kernel_parts(betas, abar, x0):
             (s * x0, "belongs before the noise"),
             (x0, "does not come through"),
             (sqrt(a1 * a2) * x0, "the mean after two steps"),
-            (sqrt(prod(betas)) * x0, "mend that one first"),
+            (sqrt(prod(betas)) * x0, "if it is right by now"),
         ],
         "std": [
             (1 - abar, "the standard deviation is asked for"),
@@ -84,6 +84,7 @@ def posterior_parts(b2, b3, one, two, three, var, w0, w3):
             (b3, "the variance of the step forward"),
             (b3 * (1 - three) / (1 - two), "the other way up"),
             (b2 * (1 - one) / (1 - two), "t is off by one everywhere"),
+            (b2, "the bars are missing"),
             (b2 * (1 - two) / (1 - three), "You take beta_2"),
             (1 - two, "x3 is not used"),
             (b3 * two / three, "not those of the signal"),
@@ -96,6 +97,8 @@ def posterior_parts(b2, b3, one, two, three, var, w0, w3):
             (sqrt(two) * b3, "The division is missing"),
             (sqrt(two) * sqrt(b3) / (1 - three), "without a root"),
             (sqrt(two), "if x3 told nothing"),
+            (sqrt(1 - b2), "the bars are missing"),
+            (sqrt(one) * b2 / (1 - two), "off by one everywhere"),
             (w3, "the weight of x3"),
         ],
         "weight_x3": [
@@ -104,6 +107,8 @@ def posterior_parts(b2, b3, one, two, three, var, w0, w3):
             (sqrt(three) * (1 - two) / (1 - three), "You take abar_3 where"),
             (sqrt(1 - b3) * (1 - three) / (1 - two), "the other way up"),
             (sqrt(1 - b3) * (1 - two), "The division is missing"),
+            (sqrt(1 - b3) * b2 / b3, "the bars are missing"),
+            (sqrt(1 - b2) * (1 - one) / (1 - two), "off by one everywhere"),
             (w0, "the weight of x0"),
         ],
     }
@@ -223,6 +228,8 @@ def ideal_between_two(data):
         (f"(x - sqrt(q)*c*sigmoid(2*{u}))/sqrt(1-q)", "twice as large"),
         (f"(x - sqrt(q)*c/(1 + exp{u}))/sqrt(1-q)", "the probability of the point 0"),
         (f"(x - sqrt(q)*c*tanh{u})/sqrt(1-q)", "points at c and -c"),
+        ("(x - sqrt(q)*c*tanh(sqrt(q)*c*x/(1-q)))/sqrt(1-q)", "for points at c and -c"),
+        ("(x - q*c*sigmoid(q*c*(x - q*c/2)/(1-q)))/sqrt(1-q)", "you leave the root out"),
         (f"(x - sqrt(q)*c*exp{u})/sqrt(1-q)", "divide by the sum"),
         ("(x - sqrt(q)*c/2)/sqrt(1-q)", "the mean of the two points"),
         ("(x - sqrt(q)*c)/sqrt(1-q)", "if x0 were c"),
@@ -264,6 +271,8 @@ def weight_of_a_step(data):
         ((t, np.append(w[0], w[:-1])), "those of the step before"),
         ((t, np.ones(80)), "the weight in the simple loss"),
         ((t, beta * before / (2 * (1 - abar) ** 2)), "the weight of an error in x0"),
+        ((t, beta / (2 * alpha * (1 - alpha))), "1 - alpha_t where"),
+        ((t[1:], w[1:]), "yours reaches from x = 2"),
         ((t, -w), "The size is right, the sign"),
     ]
     return wrong, [(t, w), [list(range(1, 81)), w.tolist()], (t[::-1].astype(float), w[::-1]), (t, np.float32(w))]
@@ -277,6 +286,6 @@ def dropped_weights(data):
         ((False, "b"), "Do the places of their minima"),
         ((False, "(c)"), "more than a factor of two"),
         (("false", "E"), "a network that is too small"),
-        ((False, "f"), "are not changed at all"),
+        ((False, "f"), "The variances of the steps back are not"),
     ]
     return wrong, [(False, "d"), [False, "D"], ("no", "(d)"), (bool(Fraction(0)), "d.")]

@@ -111,12 +111,14 @@ def ddim_factors(at, as_, eta, full, c):
             (c**2, "so it is a standard deviation"),
             (sqrt(eta) * full, "You take the root of eta"),
             (eta * sqrt((1 - at) / (1 - as_) * (1 - at / as_)), "The first fraction"),
+            (eta * c, "You have eta twice"),
             (eta * sqrt(1 - at / as_), "What is known of x0"),
         ],
         "b": [
             (sqrt(1 - as_), "That is b for eta = 0"),
             (sqrt(1 - as_) - c, "You subtract standard deviations"),
             (1 - as_ - c * c, "a root is missing"),
+            (sqrt(1 - c * c), "1 - abar_s, not of 1"),
             (sqrt(1 - at - c * c), "You take abar_t"),
             (sqrt(1 - as_ + c * c), "there must be less of eps"),
         ],
@@ -145,6 +147,8 @@ def ddim_step(data):
         straight=[
             (sqrt(as_) * x0 + (1 - as_) * eps, "by its variance"),
             (as_ * x0 + sqrt(1 - as_) * eps, "You multiply x0 by abar_s"),
+            (as_ * x0 + (1 - as_) * eps, "Both roots are missing"),
+            (x, "That is x itself"),
             (sqrt(as_) * x0, "You put no noise back"),
             (sqrt(as_) * x0 + sqrt(1 - as_) * z, "You put fresh noise in"),
             (sqrt(as_) * x0 + sqrt(1 - at) * eps, "all the noise of step t"),
@@ -194,6 +198,7 @@ def guided_normal(data):
             ("w*m*v*r/(v + w*(r-v))", "with its weight w/v, not w."),
             ("(w+1)*m*r/(v + (w+1)*(r-v))", "the paper's way to count"),
             ("w*m/(v*(w/v + 1/r))", "the power 1 - w"),
+            ("(1-w)*m/v/(w/r + (1-w)/v)", "exchanged the powers"),
         ],
         price=[
             ("a", "for w = 1 and for a large w"),

@@ -80,6 +80,7 @@ def further_slips(nll):
             (nll / 784 / log(2) - log2(256), "The sign of log2(256)"),
             (8 - nll / 784 / log(2), "The sign: the negative"),
             ((nll / log(2) + 8) / 784, "8 bits are added for each"),
+            (nll / 784 / log(2) + log2(127.5), "127.5 belongs to pixels"),
             (nll / 784 / log(2) + 256, "log2 of 256 is added"),
         ],
     }

@@ -31,6 +31,11 @@ def loss(
     return answer
 
 
+def along(axis):
+    """Return how to draw noise that is the same along one axis."""
+    return lambda x0: torch.randn_like(x0.narrow(axis, 0, 1)).expand(x0.shape)
+
+
 def straight(net, x0, abar):
     n, T = x0.shape[0], abar.numel() - 1
     t = 1 + (torch.rand(n) * T).long()
@@ -126,6 +131,10 @@ def training_loss(data):
         (loss(reduce=lambda d: d.square().mean().sqrt()), "You take a root"),
         (loss(reduce=lambda d: d.abs().mean()), "the absolute differences"),
         (shared, "all pictures of a batch get the same noise"),
+        (loss(draw=along(1)), "all colours of a picture"),
+        (loss(draw=along(2)), "all rows of a picture"),
+        (loss(draw=along(3)), "all columns of a picture"),
+        (loss(signal=torch.ones_like, noise=torch.zeros_like), "is given the clean picture"),
         (loss(draw=lambda x0: torch.randn(len(x0), 1, 1, 1).expand(x0.shape)), "all pixels of a picture"),
         (lined_up, "along the last axis of a picture"),
         (lined_up, "must match the size of tensor"),

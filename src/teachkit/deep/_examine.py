@@ -202,6 +202,7 @@ def _kernel_seen(seen: list[tuple[Tensor, Tensor]], x0: Tensor, T: int) -> tuple
     noise = x - factor[:, :, None] * known
     size = noise.square().mean(2).sqrt()
     _check_draws(x, t, noise, known, T)
+    _check_axes(noise.reshape(*noise.shape[:2], *x0.shape[1:]))
     counts = [(t == k).double().mean().item() for k in range(T + 1)]
     at = [t == k for k in range(1, T + 1)]
     signal = [factor[here].mean().item() if here.any() else 0.0 for here in at]
@@ -228,6 +229,16 @@ def _check_draws(x: Tensor, t: Tensor, noise: Tensor, known: Tensor, T: int) -> 
     one, other = alike[:, 1:].flatten(1), alike[:, :-1].flatten(1)
     if torch.cosine_similarity(one, other).mean() > 0.5:
         raise UnusableError("all pictures of a batch get the same noise: draw noise of the shape of x0.")
+
+
+def _check_axes(noise: Tensor) -> None:
+    """Raise if the noise, [calls, n, c, h, w], is the same along one axis of a picture."""
+    noise = noise - noise.mean((-3, -2, -1), keepdim=True)
+    for axis, what in (-3, "colours"), (-2, "rows"), (-1, "columns"):
+        # Independent numbers keep (k - 1)/k of their square, at least a half.
+        within = (noise - noise.mean(axis, keepdim=True)).square().sum()
+        if noise.shape[axis] > 1 and within < 0.25 * noise.square().sum():
+            raise UnusableError(f"all {what} of a picture get the same noise: draw noise of the shape of x0.")
 
 
 def _leads_back(result: Any, what: str, where: str, *sources: Tensor) -> None:

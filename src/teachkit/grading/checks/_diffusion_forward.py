@@ -15,7 +15,9 @@ from teachkit.grading.kinds.base import Data
 Value = Callable[[Data], float]
 Slips = Sequence[tuple[Value, str]]
 
-MEND_FIRST = "That follows from one of your earlier values; mend that one first."
+MEND_FIRST = (
+    "That is what a slip in an earlier value leads to: mend that one first, or, if it is right by now, use it here."
+)
 
 _BETAS = [sorted(three) for three in combinations((0.19, 0.36, 0.51, 0.64, 0.75), 3)]  # the roots of 1 - beta are short
 
@@ -175,6 +177,9 @@ _FIRST: Slips = [
     (lambda d: np.sqrt(abar(d, 2) * _last(d)) / (1 - abar(d)), "beta stands here without a root: it divides a "
      "variance."),
     (lambda d: np.sqrt(abar(d, 2)), "That would be the weight if x3 told nothing."),
+    (lambda d: np.sqrt(1 - d["beta"][1]), "You take alphas where their products belong: the bars are missing."),
+    (lambda d: np.sqrt(abar(d, 1)) * d["beta"][1] / (1 - abar(d, 2)), "That is the weight for x1 given x2 and x0: t is "
+     "off by one everywhere."),
     (_weight_x3, "That is the weight of x3."),
 ]  # fmt: skip
 _SECOND: Slips = [
@@ -186,6 +191,10 @@ _SECOND: Slips = [
      "limit of a small beta_3."),
     (lambda d: np.sqrt(1 - _last(d)) * (1 - abar(d, 2)), "The division is missing."),
     (lambda d: 1 / np.sqrt(1 - _last(d)), "That would be the weight if x0 told nothing."),
+    (lambda d: np.sqrt(1 - _last(d)) * d["beta"][1] / _last(d), "You take alphas where their products belong: the bars "
+     "are missing."),
+    (lambda d: np.sqrt(1 - d["beta"][1]) * (1 - abar(d, 1)) / (1 - abar(d, 2)), "That is the weight of x2 for x1: t is "
+     "off by one everywhere."),
     (_weight_x0, "That is the weight of x0."),
 ]  # fmt: skip
 
@@ -204,6 +213,8 @@ BACK = Derivation(
              "can't make the variance larger than beta_3."),
             (lambda d: d["beta"][1] * (1 - abar(d, 1)) / (1 - abar(d, 2)), "That is the variance of x1 given x2 and "
              "x0: t is off by one everywhere."),
+            (lambda d: d["beta"][1], "That is beta_2, and what comes out if alphas stand where their products belong: "
+             "the bars are missing."),
             (lambda d: d["beta"][1] * (1 - abar(d, 2)) / (1 - abar(d)), "You take beta_2. The step from x2 to x3 has "
              "the variance beta_3."),
             (lambda d: 1 - abar(d, 2), "That is the variance of x2 given x0 alone; x3 is not used."),

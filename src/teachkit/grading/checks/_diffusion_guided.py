@@ -52,6 +52,7 @@ GUIDED = Derivation(
                 Wrong("w*m*v/(v + w*(r - v))", "The mean of p(x | y) enters with its weight w/v, not w/r."),
                 Wrong("(1 + w)*m*r/(v + (1 + w)*(r - v))", "That is with w + 1 in the place of w: the paper's way to "
                       "count."),
+                Wrong("(1 - w)*m*r/((1 - w)*r + w*v)", "You have exchanged the powers: test w = 1, which must give m."),
                 Wrong("w*m*r/(v + w*r)", "You multiply p(x) by p(x | y)^w. In the density, p(x) has the power 1 - w."),
             ],
         ),

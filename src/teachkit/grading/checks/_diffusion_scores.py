@@ -113,9 +113,9 @@ _PAIRS = [  # real and fake: no slip gives the share that another one gives, and
     ([1, 6, 18, 40, 42, 45], [3, 4, 17, 25, 33]),
     ([8, 14, 21, 22, 35, 44], [0, 5, 38, 40, 43]),
     ([5, 9, 25, 31, 39, 45], [17, 22, 40, 42, 43]),
-    ([4, 7, 18, 24, 32, 38], [11, 14, 33, 37, 39]),
-    ([1, 3, 6, 26, 33, 41], [15, 23, 29, 37, 38]),
-    ([3, 6, 9, 31, 37, 44], [19, 28, 35, 40, 41]),
+    ([0, 11, 30, 32, 35, 38], [6, 10, 12, 21, 23]),
+    ([2, 11, 24, 26, 39, 41], [6, 9, 14, 19, 21]),
+    ([3, 6, 14, 15, 28, 35], [20, 22, 27, 29, 31]),
 ]
 
 
@@ -254,6 +254,8 @@ SCORES = Derivation(
                 Wrong(_bits_of(lambda x: (x / np.log(2) + 8) / D), "Each pixel has its 256 values: 8 bits are added "
                       "for each of them, not for the image."),
                 Wrong(_bits_of(lambda x: x / 28 / np.log(2) + 8), "The image has 28 times 28 pixels."),
+                Wrong(_bits_of(lambda x: x / D / np.log(2) + np.log2(127.5)), "127.5 belongs to pixels from -1 to 1. "
+                      "These lie between 0 and 1."),
                 Wrong(_bits_of(lambda x: x / D / np.log(2) + 256), "log2 of 256 is added, not 256."),
             ],
         ),

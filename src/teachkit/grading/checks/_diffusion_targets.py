@@ -124,6 +124,9 @@ IDEAL = Expression(
         Wrong(_found(f"-{_ODDS}"), "You give the point c the probability of the point 0."),
         Wrong(_found(share="tanh({})"), "tanh belongs to points at c and -c. Here the other point adds nothing to the "
               "mean."),
+        Wrong(_found("sqrt(q)*c*x/(1 - q)", "tanh({})"), "That is for points at c and -c. Here the other point is 0."),
+        Wrong("(x - q*c*sigmoid((q*c*x - q**2*c**2/2)/(1 - q)))/sqrt(1 - q)", "By step t the point is at sqrt(q)*c; "
+              "you leave the root out."),
         Wrong(_found(share="exp({})"), "That is how much more likely c is than 0, not its probability: divide by the "
               "sum."),
         Wrong(_found("1", "0.5"), "You put the mean of the two points in the place of x0. x tells which of them is "
@@ -166,6 +169,7 @@ def _weight(x: np.ndarray, data: Data, slip: str = "") -> np.ndarray:
             "signal": beta / (2 * alpha * abar),
             "root of noise": beta / (2 * alpha * np.sqrt(1 - abar)),
             "deviation": beta**1.5 / (2 * alpha * (1 - abar)),
+            "no bar": 1 / (2 * alpha),
             "of x0": beta * before / (2 * (1 - abar) ** 2),
         }[slip]
     return np.where(np.isfinite(out), out, np.nan)
@@ -178,6 +182,7 @@ def _slip(name: str, message: str) -> Wrong:
 WEIGHT = Curve(
     value=_weight,
     domain=(1, LAST),
+    points=LAST,  # every step, the first one as well
     draw=lambda draw: {"b1": draw.choice((0.002, 0.004, 0.005, 0.008)), "bT": draw.choice((0.12, 0.15, 0.18, 0.24))},
     wrong=[
         _slip("posterior", "Either abar is that of the step before, or you divide by the variance of x_(t-1) given x_t "
@@ -186,6 +191,8 @@ WEIGHT = Curve(
         _slip("no alpha", "alpha_t is missing: the mean of the step back holds the noise divided by its root."),
         _slip("root of alpha", "The difference of the means is squared, and so is the root of alpha_t in it."),
         _slip("abar for alpha", "You take abar_t where alpha_t belongs: from x_t to x_(t-1) it is a single step."),
+        _slip("no bar", "Below the line stands 1 - alpha_t where 1 - abar_t belongs: the noise in x_t is that of all "
+              "steps together."),
         _slip("no variance", "You have the square of the difference of the means, up to 1/2. The divergence divides it "
               "by the variance."),
         _slip("no square", "One beta too few: beta_t stands in the difference of the means, which is squared."),
@@ -212,7 +219,7 @@ DROPPED = TrueFalse(
         "b": "The values of the two losses differ. Do the places of their minima?",
         "c": "The weights are far from 1, and they differ by more than a factor of two from step to step.",
         "e": "That holds for a network that is too small. The claim is about one that can represent everything.",
-        "f": "By which the variances of the steps back are not changed at all; they are fixed, and the claim is about "
+        "f": "The variances of the steps back are not changed at all: they are fixed, and the claim is about "
         "the denoiser.",
     },
 )

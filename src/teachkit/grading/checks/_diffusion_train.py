@@ -128,6 +128,8 @@ TRAINING = Function(
               "can be learned from that."),
         Wrong(_loss(noise=lambda a: np.sqrt((1 - a) / 3), rule=lambda x: np.array([1, 19, 0]) / 3), "Your noise is "
               "uniform (torch.rand). It should be normal (torch.randn)."),
+        Wrong(_loss(lambda a: 0 * a + 1, lambda a: 0 * a), "The network is given the clean picture. It is to find the "
+              "noise in x_t."),
         Wrong(_loss(signal=lambda a: 0 * a + 1), "The picture is not made smaller: its factor is missing."),
         Wrong(_loss(noise=lambda a: 0 * a), "There is no noise in the picture that the network is given."),
         Wrong(_loss(noise=lambda a: 0 * a + 1), "The factor before the noise is missing."),

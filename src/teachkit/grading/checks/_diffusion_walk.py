@@ -162,6 +162,7 @@ _C = [
      "fraction is the other way up."),
     (lambda d: d["eta"] * np.sqrt(1 - d["abar_t"] / d["abar_s"]), "That is eta times the root of the variance from s "
      "to t. What is known of x0 makes it smaller."),
+    (lambda d: d["eta"] * _fresh(d), "You have eta twice: its square stands in c^2, not in c."),
     (lambda d: d["eta"] * np.sqrt(1 - d["abar_s"]), "That would make eta = 1 a point drawn anew around x0."),
 ]  # fmt: skip
 _B = [
@@ -170,6 +171,7 @@ _B = [
      "1 - abar_s."),
     (lambda d: 1 - d["abar_s"] - _fresh(d) ** 2, "That is the square; a root is missing."),
     (lambda d: np.sqrt(1 - d["abar_t"] - _fresh(d) ** 2), "You take abar_t. The new point stands at step s."),
+    (lambda d: np.sqrt(1 - _fresh(d) ** 2), "z brings in c^2 of the variance 1 - abar_s, not of 1."),
     (lambda d: np.sqrt(1 - d["abar_s"] + _fresh(d) ** 2), "With more of z there must be less of eps, so that the "
      "variances add up to 1 - abar_s."),
     (lambda d: np.sqrt(1 - d["abar_s"] - _fresh(d)), "You take off c; its square is the variance that z brings in."),
@@ -195,6 +197,9 @@ _STRAIGHT = [
     (_landing(kept=lambda d: 1 - d["abar_s"], fresh=_nothing), "You multiply the noise by its variance; a root is "
      "missing."),
     (lambda d: d["abar_s"] * _x0(d) + _level(d) * d["eps"], "You multiply x0 by abar_s; a root is missing."),
+    (lambda d: d["abar_s"] * _x0(d) + (1 - d["abar_s"]) * d["eps"], "Both roots are missing."),
+    (lambda d: d["x"], "That is x itself: taken apart and put together with the same factors. Those of step t take it "
+     "apart, those of step s put the new point together."),
     (lambda d: np.sqrt(d["abar_s"]) * _x0(d), "You put no noise back. At step s there is still some."),
     (lambda d: np.sqrt(d["abar_s"]) * _x0(d) + _level(d) * d["z"], "You put fresh noise in. For eta = 0 the noise that "
      "was found goes back."),
