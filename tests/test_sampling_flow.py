@@ -142,6 +142,14 @@ def test_straight_paths_need_one_step(rng):
     assert np.abs(last(flow(ideal_velocity(Gaussian([m], [[s**2]])), z, 1)) - m - s * z).max() > 0.1
 
 
+@pytest.mark.parametrize("t", [0.0, 0.5, 0.99])
+def test_velocity_moves_with_the_data(t):
+    """Data shifted by c: v(x + t c) = v(x) + c, and data far from 0 lose no more digits than their own numbers do."""
+    x, near, c = np.linspace(-1, 1, 9)[:, None] * (1 - t) ** 2, np.array([[-1.0], [1.0]]), 4096.0
+    expected = c + ideal_velocity(near)(x, t)
+    np.testing.assert_allclose(ideal_velocity(near + c)(x + t * c, t), expected, atol=1e-7)
+
+
 def test_points_are_reached(rng):
     points = np.array([[1.0, 2.0], [-3.0, 0.0]])
     x = last(flow(ideal_velocity(points), rng.standard_normal((8, 2)), 50))

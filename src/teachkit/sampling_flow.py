@@ -157,18 +157,21 @@ def _pair(z: ArrayLike, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 def _mixture_velocity(weights: np.ndarray, means: np.ndarray, stds: np.ndarray) -> Velocity:
     with np.errstate(divide="ignore"):
         log_weights = np.log(weights)
+    centre = means.mean(0)  # products of numbers around 0 keep more digits
+    m = means - centre
 
     def velocity(x: np.ndarray, t: float) -> np.ndarray:
         x, t = _check.points("x", x, means.shape[1]), _time(t)
         variance = t**2 * stds**2 + (1 - t) ** 2
         if not (variance > 0).all():
             raise ValueError("t: expected a time below 1, as points have no velocity there")
-        squared = ((x**2).sum(1)[:, None] - 2 * t * x @ means.T + t**2 * (means**2).sum(1)) / variance
+        z = x - t * centre
+        squared = ((z**2).sum(1)[:, None] - 2 * t * z @ m.T + t**2 * (m**2).sum(1)) / variance
         log_r = log_weights - 0.5 * squared - 0.5 * means.shape[1] * np.log(variance)
         r = np.exp(log_r - log_r.max(1, keepdims=True))
         r /= r.sum(1, keepdims=True)
         pull = r * ((t * stds**2 - (1 - t)) / variance)
-        return r @ means + pull.sum(1)[:, None] * x - t * pull @ means
+        return centre + r @ m + pull.sum(1)[:, None] * z - t * pull @ m
 
     return velocity
 
