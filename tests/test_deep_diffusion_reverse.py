@@ -193,8 +193,9 @@ def test_rows_take_turns():
         {"width": 4, "multipliers": (1, 2), "classes": 3},
         {"width": 6, "multipliers": (1, 1, 3), "attention": 2, "blocks": 2},
         {"width": 4, "multipliers": (1,), "attention": 0},
+        {"width": 4, "multipliers": (2, 3)},
     ],
-    ids=["classes", "deep", "flat"],
+    ids=["classes", "deep", "flat", "wide"],
 )
 def test_file_gives_the_network_back(tmp_path, sizes):
     first = unet(2, **sizes, rng=seeded())

@@ -191,7 +191,7 @@ def normal_chain(
     """Return mean and variance of x_t under ancestral sampling with the ideal denoiser of N(mean, var), [T + 1] each.
 
     Nothing is drawn: for a normal law the denoiser is linear, each step back is m_{t-1} = c m_t + b and
-    v_{t-1} = c^2 v_t + sigma_t^2, and the start is N(0, 1). Observation `noise-at-one`.
+    v_{t-1} = c^2 v_t + sigma_t^2, and the start is N(0, 1). Proposition `noise-at-one`.
 
     Args:
         mean: of the data, on the line.

@@ -236,7 +236,7 @@ def share(name: str, value: float) -> float:
 
 def _sizes(arrays: Mapping[str, np.ndarray]) -> dict[str, object]:
     """Return the arguments of ``unet``, from the layers of the way down: blocks, and a ``Down`` between two grids."""
-    width, channels, *_ = arrays["first.weight"].shape
+    channels = arrays["first.weight"].shape[1]
     indices = sorted({int(name.split(".")[1]) for name in arrays if name.startswith("down.")})
     grids: list[list[int]] = [[]]
     for i in indices:
@@ -247,6 +247,7 @@ def _sizes(arrays: Mapping[str, np.ndarray]) -> dict[str, object]:
     if not all(grids):
         raise ValueError("a grid without blocks")
     outs = [len(arrays[f"down.{grid[-1]}.after.0.weight"]) for grid in grids]
+    width = math.gcd(*outs)  # the first grid may have several times the width that the network was made with
     return {
         "channels": channels,
         "width": width,

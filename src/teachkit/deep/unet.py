@@ -35,7 +35,7 @@ def unet(
 
     Args:
         channels: of the images.
-        width: channels of the finest grid, an even number of at least 4.
+        width: by which all channels are counted, an even number of at least 4.
         multipliers: by grid, its channels over ``width``; as many grids.
         attention: on how many of the grids, from the coarsest, each block is followed by self-attention.
         classes: if given, the network also takes a class of each image, 0 to classes - 1; the number ``classes``
@@ -149,7 +149,7 @@ class UNet(nn.Module):
 
 
 class Block(nn.Module):
-    """A residual block: x + conv(silu(norm(conv(silu(norm(x))) + time))), followed by attention where asked.
+    """A residual block: x + conv(silu(norm(conv(silu(norm(x))) + linear(silu(told))))), then attention where asked.
 
     The last convolution starts at 0, so that the block starts as the identity, or as a 1 x 1 convolution where the
     channels change.
