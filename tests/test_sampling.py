@@ -208,6 +208,7 @@ def test_path_is_never_changed_and_neither_is_the_start(rng):
     ("argument", "call"),
     [
         ("xT", lambda s: ddim(wavy, [[np.nan]], s)),
+        ("xT", lambda s: ddim(wavy, 1.0, s)),
         ("times", lambda s: ddim(wavy, [[0.0]], s, [3, 3])),
         ("times", lambda s: ddim(wavy, [[0.0]], s, [0, 3])),
         ("times", lambda s: ddim(wavy, [[0.0]], s, [2, 11])),

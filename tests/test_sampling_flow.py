@@ -169,6 +169,9 @@ def test_points_are_reached(rng):
         ("x", lambda: ideal_velocity(TWO)([[0.0, 1.0]], 0.5)),
         ("method", lambda: flow(ideal_velocity(TWO), [[0.0]], 3, "rk4")),
         ("steps", lambda: flow(ideal_velocity(TWO), [[0.0]], 0)),
+        ("z", lambda: flow(lambda x, t: x, 1.0, 3)),
+        ("z", lambda: straightness(lambda x, t: x, 1.0, 3)),
+        ("velocity", lambda: last(flow(lambda x, t: x[:1], [[0.0], [1.0]], 3))),
     ],
 )
 def test_bad_input_is_named(argument, call):

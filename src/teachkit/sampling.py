@@ -115,8 +115,8 @@ def ddim(
         rng: for the fresh noise; it may be left out if eta = 0.
 
     Raises:
-        ValueError: at the call, if xT is not a finite array, times are not in 1..T, eta not in [0, 1], or rng is
-            missing; on the way, if the denoiser returns another shape.
+        ValueError: at the call, if xT is one number or not finite, times are not in 1..T, eta not in [0, 1], or rng
+            is missing; on the way, if the denoiser returns another shape.
 
     >>> from teachkit.diffusion_forward import linear_schedule
     >>> path = ddim(lambda x, t: 0 * x, [[1.0]], linear_schedule(), times=2)
@@ -230,6 +230,8 @@ def reverse_sde(
 
 def _walk(step: Step, xT: ArrayLike, schedule: Schedule, times: int | ArrayLike | None) -> Path:
     xT = _check.array("xT", xT).copy()
+    if xT.ndim == 0:
+        raise ValueError("xT: expected shape [n, ...], got one number")
     grid = [*_descending(times, schedule.T), 0]
 
     def path() -> Path:

@@ -97,8 +97,8 @@ def flow(velocity: Velocity, z: ArrayLike, steps: int, method: str = "euler") ->
         method: "euler" or "heun".
 
     Raises:
-        ValueError: if method is another word, z is not a finite array, or steps is below 1; on the way, if velocity
-            returns another shape.
+        ValueError: if method is another word, z is one number or not finite, or steps is below 1; on the way, if
+            velocity returns another shape.
 
     >>> *_, (t, x) = flow(ideal_velocity(Gaussian([3.0], [[4.0]])), [[0.0], [1.0]], 100, "heun")
     >>> t, x.round(2)
@@ -107,7 +107,8 @@ def flow(velocity: Velocity, z: ArrayLike, steps: int, method: str = "euler") ->
     """
     if method not in _METHODS:
         raise ValueError(f"method: expected 'euler' or 'heun', got {method!r}")
-    return _METHODS[method](lambda t, x: velocity(x, t), z, 0.0, 1.0, steps)
+    z = _rows(z)
+    return _METHODS[method](lambda t, x: _check.returned("velocity", velocity(x, t), z.shape), z, 0.0, 1.0, steps)
 
 
 def flow_times(schedule: Schedule) -> np.ndarray:
@@ -148,10 +149,15 @@ def straightness(velocity: Velocity, z: ArrayLike, steps: int, method: str = "he
 
 
 def _pair(z: ArrayLike, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    z = _rows(z)
+    return z, _check.shaped("x", x, z.shape)
+
+
+def _rows(z: ArrayLike) -> np.ndarray:
     z = _check.array("z", z)
     if z.ndim == 0:
         raise ValueError("z: expected shape [n, ...], got one number")
-    return z, _check.shaped("x", x, z.shape)
+    return z
 
 
 def _mixture_velocity(weights: np.ndarray, means: np.ndarray, stds: np.ndarray) -> Velocity:
