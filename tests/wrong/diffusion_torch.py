@@ -104,9 +104,8 @@ def in_place(net, x0, abar):
     return (net(x0, t) - eps).square().mean()
 
 
-def training_loss(data):
-    shared = loss(draw=lambda x0: torch.randn(x0.shape[1:], dtype=x0.dtype).expand(x0.shape))
-    wrong = [
+def _places_and_roots():
+    return [
         (loss(signal=lambda a: a, noise=lambda a: 1 - a), "Both roots are missing"),
         (loss(noise=lambda a: 1 - a), "The root before the noise"),
         (loss(signal=lambda a: a), "The root before the picture"),
@@ -117,6 +116,13 @@ def training_loss(data):
         (loss(told=-1), "You tell the network t - 1"),
         (loss(low=0), "You draw t = 0, too"),
         (loss(high=-1), "T is never drawn"),
+    ]
+
+
+def training_loss(data):
+    shared = loss(draw=lambda x0: torch.randn(x0.shape[1:], dtype=x0.dtype).expand(x0.shape))
+    wrong = [
+        *_places_and_roots(),
         (loss(target=lambda x0, xt, eps, a: x0), "Your target is the picture"),
         (loss(target=lambda x0, xt, eps, a: xt), "which the network is given"),
         (loss(target=lambda x0, xt, eps, a: (1 - a).sqrt() * eps), "the noise times its factor"),
