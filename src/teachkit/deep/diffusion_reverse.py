@@ -149,8 +149,8 @@ def bound_bits(
         rng: of the noise, one ``randn`` a step from t = 1 to T.
         variance: sigma_t^2, as for the NumPy twin: "posterior", "beta" or numbers; beta_1 at t = 1 where it is 0 there.
         levels: how many values a number can have.
-        rows: of the data in each step's mean. Each step goes on where the one before stopped, so that all data are
-            seen; all rows in each step without it.
+        rows: of the data in each step's mean. Each step goes on where the one before stopped, but L_0, as a rule the
+            largest term, sees no more than these either. All rows in each step without it.
 
     Raises:
         ValueError: if the data are empty or not such levels, rows are more than there are, rng is no generator of
