@@ -219,6 +219,9 @@ def test_foreign_and_damaged_files_are_named(tmp_path):
     deep._weights.save(path, torch.nn.Linear(2, 2))
     with pytest.raises(ValueError, match=r"w\.npz: expected the weights of a U-Net, got weight, bias"):
         deep.load(path)
+    np.savez(path, **{"first.weight": np.zeros(4)})
+    with pytest.raises(ValueError, match=r"w\.npz: expected the weights of a U-Net, got first.weight"):
+        deep.load(path)
     deep.save(path, net())
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(ValueError, match=r"w\.npz: expected weights in an .npz file"):

@@ -218,7 +218,7 @@ def load(path: Path | str) -> UNet:
     arrays = _weights.read(path)
     try:
         net = unet(**_sizes(arrays), rng=torch.Generator())
-    except (KeyError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: expected the weights of a U-Net, got {', '.join(arrays) or 'none'}") from error
     return _weights.fill(net, arrays, path)
 
