@@ -3,9 +3,16 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import grading, newton, transport
+from benchmarks import diffusion, evaluation, grading, newton, training, transport
 
-BENCHMARKS = {"newton": newton, "grading": grading, "transport": transport}
+BENCHMARKS = {
+    "newton": newton,
+    "grading": grading,
+    "transport": transport,
+    "training": training,
+    "diffusion": diffusion,
+    "evaluation": evaluation,
+}
 ROOT = Path(__file__).parents[1]
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the benchmarks.")

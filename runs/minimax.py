@@ -15,7 +15,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from runs._shared import Outcome, command, peak_memory_mb, save_arrays, side_by_side, spread, summary, write_record
+from runs._shared import (
+    Outcome,
+    command,
+    peak_memory_mb,
+    rank_correlation,
+    save_arrays,
+    side_by_side,
+    spread,
+    summary,
+    write_record,
+)
 from teachkit.data import Mixture, ring
 from teachkit.deep.minimax import (
     ADAM,
@@ -203,14 +213,8 @@ def _numbers(curves: dict[str, np.ndarray]) -> dict[str, float]:
     return {
         **{f"{name}_start": float(curve[0]) for name, curve in curves.items()},
         **{f"{name}_end": float(curve[-1]) for name, curve in curves.items()},
-        **{f"{name}_with_w1": _correlation(curves[name][late], w1[late]) for name in losses[:2]},
+        **{f"{name}_with_w1": rank_correlation(curves[name][late], w1[late]) for name in losses[:2]},
     }
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the rank correlation; 0 where there is nothing to rank."""
-    ranks = [np.argsort(np.argsort(x)) for x in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1]) if len(a) > 2 else 0.0
 
 
 def _floor(config: Config) -> dict[str, float]:

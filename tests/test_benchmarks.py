@@ -7,6 +7,7 @@ from collections import deque
 import numpy as np
 import pytest
 
+from benchmarks import diffusion, evaluation, training
 from benchmarks import newton as bench
 from benchmarks._report import agree
 from teachkit.data import banana
@@ -110,3 +111,85 @@ def test_transport_is_measured_against_its_peers(root, tmp_path):
     assert metrics["stable_pot_sinkhorn_log"] == 1
     assert metrics["sinkhorn_time_over_stable_pot"]["n"] == 2
     assert metrics["duality_gap"] < 1e-9
+
+
+def test_the_engine_is_measured_against_a_bare_loop(root, tmp_path):
+    """The quick run stops where the losses of both differ."""
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "training", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "training_bench/result.json").read_text())["metrics"]
+    for name in ("dcgan_2", "wgan_gp_critic_2"):
+        medians = [metrics[f"ms_{peer}_{name}"]["median"] for peer in ("engine", "bare")]
+        assert metrics[f"{name}_time_over_bare"]["median"] == pytest.approx(medians[0] / medians[1], rel=0.5)
+        assert metrics[f"{name}_time_over_bare"]["n"] == 2
+
+
+@pytest.mark.parametrize("peer", ["bare_dcgan", "bare_critic"])
+def test_an_engine_that_does_something_else_is_found(peer, monkeypatch):
+    """Here the bare loop sees other images."""
+    bare = getattr(training, peer)
+    monkeypatch.setattr(training, peer, lambda config, nets, data: bare(config, nets, data // 2))
+    measure = training.dcgan_metrics if peer == "bare_dcgan" else training.critic_metrics
+    with pytest.raises(RuntimeError, match="the peers disagree"):
+        measure(training.QUICK, 2)
+
+
+def assert_of_two_rounds(ratio, above, below):
+    """The ratio of two sums lies between the ratios of their terms."""
+    assert ratio["n"] == above["n"] == below["n"] == 2
+    apart = 2 * ratio["spread"] + 1e-9 * ratio["median"]
+    assert above["median"] / below["median"] == pytest.approx(ratio["median"], abs=apart)
+
+
+def test_samplers_and_unets_are_measured_against_their_peers(root, tmp_path):
+    """The quick run stops where samples differ, or the numbers of weights."""
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "diffusion", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "diffusion_bench/result.json").read_text())["metrics"]
+    for ratio, ours, theirs in (
+        ("ancestral_time_over_bare", "us_step_teachkit_ancestral", "us_step_bare_ancestral"),
+        ("ddim_time_over_diffusers", "us_step_teachkit_ddim", "us_step_diffusers_ddim"),
+        ("unet_alike_time_over_diffusers", "ms_teachkit_alike", "ms_diffusers_alike"),
+    ):
+        assert_of_two_rounds(metrics[ratio], metrics[ours], metrics[theirs])
+    assert metrics["weights_teachkit_alike"] == pytest.approx(metrics["weights_diffusers_alike"], rel=0.1)
+
+
+@pytest.mark.parametrize("peer", ["bare_ancestral", "bare_ddim", "diffusers_ancestral", "diffusers_ddim"])
+def test_a_sampler_that_does_something_else_is_found(peer, monkeypatch):
+    """Here the peer starts elsewhere."""
+    sampler = getattr(diffusion, peer)
+    monkeypatch.setattr(diffusion, peer, lambda x, *rest: sampler(1.1 * x, *rest))
+    measure = diffusion.ancestral_metrics if "ancestral" in peer else diffusion.ddim_metrics
+    with pytest.raises(RuntimeError, match="the peers disagree"):
+        measure(diffusion.QUICK)
+
+
+def test_unets_of_other_sizes_are_not_compared():
+    with pytest.raises(RuntimeError, match=r"other: expected numbers of weights within 10%, got \[\d+, \d+\]"):
+        diffusion.unet_metrics(diffusion.QUICK, diffusion.Pair("other", 8, (1, 2), 1, (8, 16)))
+
+
+def test_scores_are_measured_against_their_peers(root, tmp_path):
+    """The quick run stops where values differ."""
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "evaluation", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "evaluation_bench/result.json").read_text())["metrics"]
+    for name in ("fid", "kid", "score"):
+        times = (metrics[f"ms_{peer}_{name}"] for peer in ("torchmetrics", "teachkit"))
+        assert_of_two_rounds(metrics[f"{name}_speedup_over_torchmetrics"], *times)
+    assert metrics["fid_speedup_over_fastest"]["median"] <= metrics["fid_speedup_over_scipy"]["median"]
+    assert max(metrics["fid_error_torchmetrics"], metrics["fid_error_scipy"]) < 1e-6
+
+
+@pytest.mark.parametrize("peer", ["torchmetrics_fid", "scipy_fid", "torchmetrics_kid", "torchmetrics_score"])
+def test_a_score_of_something_else_is_found(peer, monkeypatch, rng):
+    """Here the peer sees features that are larger by a part in a hundred thousand."""
+    score = getattr(evaluation, peer)
+    monkeypatch.setattr(evaluation, peer, lambda x, *rest: score(x * (1 + 1e-5), *rest))
+    measure = getattr(evaluation, f"{peer.rpartition('_')[2]}_metrics")
+    with pytest.raises(RuntimeError, match="the peers disagree"):
+        measure(evaluation.QUICK, rng)

@@ -53,7 +53,10 @@ def test_the_set_up_follows_the_title_and_is_the_only_one(real):
         found = [i for i, cell in enumerate(content.cells) if "find_spec" in cell.source]
         assert found == [1], name
     deep = {name for name, content in real.items() if "deep" in content.cells[1].source}
-    assert deep == {"chapters/coupling", "chapters/minimax", "chapters/wgan"}
+    games = {"dcgan", "minimax", "mode_collapse", "wgan", "wgan_images"}
+    chapters = {*games, "coupling", "diffusion_reverse", "evaluation", "sampling"}
+    sheets = {"diffusion", "games", "transport"}
+    assert deep == {f"chapters/{name}" for name in chapters} | {f"exercises/{name}" for name in sheets}
 
 
 CODE = re.compile(r"^ *```.*?^ *```|(`+)(?!`).+?(?<!`)\1(?!`)|\$\$.+?\$\$|\$[^$]+\$", re.MULTILINE | re.DOTALL)

@@ -149,6 +149,9 @@ BAD = {
     "critic: expected one number for each of 3 samples, got shape (3, 2)": lambda: deep.gradient_penalty(
         nn.Identity(), X, Y, generator=seeded()
     ),
+    "critic: expected one number for each of 1 samples, got shape ()": lambda: deep.gradient_penalty(
+        lambda z: F(z).sum(), X[:1], Y[:1], generator=seeded()
+    ),
     "critic: expected one number for each of 3 samples, got shape (1,)": lambda: deep.check_samplewise(
         nn.Sequential(nn.Flatten(0), nn.Linear(6, 1)), X
     ),

@@ -57,7 +57,7 @@ FORBID = """
 import importlib, importlib.abc, sys
 class Forbid(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "scipy", "matplotlib", "ipywidgets", "IPython"}:
+        if name.partition(".")[0] in {"torch", "scipy", "matplotlib", "ipywidgets", "IPython", "pooch", "tqdm"}:
             raise ImportError(f"{name} is forbidden here")
 sys.meta_path.insert(0, Forbid())
 importlib.import_module(sys.argv[1])
@@ -80,9 +80,13 @@ def test_chapter_with_a_module_has_tests_of_its_name(stem):
     assert (ROOT / f"tests/test_{stem}.py").exists()
 
 
+SHARED_BY_MODELS = {"adversarial", "checkpoint", "device", "recording", "source", "train", "unet"}
+
+
 @pytest.mark.parametrize("path", [p for p in PACKAGE.glob("deep/*.py") if p.stem[0] != "_"], ids=relative)
-def test_torch_twin_has_a_root_module_and_tests_of_its_name(path):
-    assert (PACKAGE / path.name).exists()
+def test_torch_module_has_tests_and_a_twin_chapter_or_run_of_its_name(path):
+    others = PACKAGE / path.name, ROOT / f"chapters/{path.stem}.md", ROOT / f"runs/{path.stem}.py"
+    assert path.stem in SHARED_BY_MODELS or any(other.exists() for other in others)
     assert (ROOT / f"tests/test_deep_{path.stem}.py").exists()
 
 
@@ -202,10 +206,24 @@ def wheel(tmp_path_factory):
     return next(out.glob("*.whl"))
 
 
+DATA_FILES = {
+    "teachkit/data/pride_and_prejudice.txt.bz2": 200_000,
+    "teachkit/data/files/digits/images-idx3-ubyte.gz": 45_000,
+    "teachkit/data/files/fashion-mnist/train-images-idx3-ubyte.gz": 3_500_000,
+    "teachkit/data/files/fashion-mnist/t10k-images-idx3-ubyte.gz": 900_000,
+}
+
+
+@pytest.mark.parametrize("name", DATA_FILES)
+def test_wheel_carries_its_data(wheel, name):
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.getinfo(name).compress_size < DATA_FILES[name]
+
+
 def test_wheel_is_small_and_holds_the_library_alone(wheel):
-    assert wheel.stat().st_size < 500_000
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
+        assert sum(x.compress_size for x in archive.infolist() if x.filename not in DATA_FILES) < 500_000
         folders = {name.split("/")[0] for name in names}
         assert {folder for folder in folders if not folder.endswith(".dist-info")} == {"teachkit"}
         data = [name for name in names if name.endswith((".npz", ".npy", ".json", ".png"))]

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection, QuadMesh
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
 from teachkit import plots
@@ -18,6 +19,7 @@ DRAW = {
     "density": (lambda ax: plots.density(ax, banana().log_prob, EXTENT, n=8), QuadMesh),
     "contours": (lambda ax: plots.contours(ax, banana().log_prob, EXTENT, n=32), ContourSet),
     "samples": (lambda ax: plots.samples(ax, [[0.0, 1.0]]), PathCollection),
+    "images": (lambda ax: plots.images(ax, np.ones((3, 4, 5)), 2), AxesImage),
     "warped_grid": (lambda ax: plots.warped_grid(ax, lambda z: z @ B.T, EXTENT), LineCollection),
     "cell": (lambda ax: plots.cell(ax, lambda z: z, [0, 0], 1.0), PolyCollection),
     "path": (lambda ax: plots.path(ax, [[0, 0], [1, 1]])[0], Line2D),
@@ -74,6 +76,28 @@ def test_warped_grid_follows_the_map(ax):
     assert (*every.min(0), *every.max(0)) == (-1.0, -3.0, 2.0, 0.5)
 
 
+@pytest.mark.parametrize(("n", "columns"), [(1, 1), (5, 2), (4, 2), (3, 8)])
+def test_images_stand_in_rows_one_pixel_apart(n, columns, ax, rng):
+    x = rng.integers(0, 256, (n, 3, 5), dtype=np.uint8)
+    seen = np.ma.filled(plots.images(ax, x, columns).get_array().astype(float), np.nan)
+    assert seen.shape == (-(-n // columns) * 4 - 1, columns * 6 - 1)
+    for i in range(n):
+        row, column = divmod(i, columns)
+        part = (slice(4 * row, 4 * row + 3), slice(6 * column, 6 * column + 5))
+        np.testing.assert_array_equal(seen[part], x[i])
+        seen[part] = np.nan
+    assert np.isnan(seen).all()
+
+
+def test_images_are_white_at_zero_and_black_at_the_top(ax):
+    def shades(x, **options):
+        return plots.images(ax, [[x]], 1, **options).to_rgba([-1, *x])[:, 0].tolist()
+
+    assert shades([0, 100]) == [1, 1, 0]
+    assert shades([0, 8, 16], high=8) == [1, 1, 0, 0]
+    assert shades([0, 0]) == [1, 1, 1]
+
+
 def test_convergence_leaves_zeros_out(ax):
     [line] = plots.convergence(ax, [1.0, 0.0, 0.01])
     np.testing.assert_array_equal(line.get_xydata(), [[0, 1.0], [2, 0.01]])
@@ -120,6 +144,9 @@ def test_folded_parts_of_a_cell_cancel():
     [
         (lambda ax: plots.samples(ax, [[0.0, 1.0, 2.0]]), r"x: expected shape \[n, 2\]"),
         (lambda ax: plots.samples(ax, [[0.0, np.nan]]), "x: expected finite"),
+        (lambda ax: plots.images(ax, np.zeros((2, 2))), r"x: expected shape \[any, any, any\]"),
+        (lambda ax: plots.images(ax, np.zeros((1, 2, 2)), 0), "columns: expected a whole number"),
+        (lambda ax: plots.images(ax, np.zeros((1, 2, 2)), high=0), "high: expected a finite number above 0"),
         (lambda ax: plots.cell(ax, np.sin, [0, 0, 0], 1.0), "corner: expected a vector of 2"),
         (lambda ax: plots.cell(ax, np.sin, [0, 0], 0.0), "size: expected a finite number above 0"),
         (lambda ax: plots.cell_area(np.sin, [0, 0], -1.0), "size: expected a finite number above 0"),

@@ -24,6 +24,7 @@ FIGURES = {
     "ode": widgets.ode,
     "transport": widgets.transport,
     "wgan": widgets.wgan,
+    "evaluation": widgets.evaluation,
 }
 THETAS = [(0.5, 0, 0.2, 0, 0), (0, 0, 0, -0.1, 0), (0, 0, 0, 0, -0.1), (-0.7, 0.3, 1, -0.5, 0.3), (1, -1, -1, 1, -0.3)]
 

@@ -15,6 +15,7 @@ const FIGURES = {
   newton: () => import("./newton.mjs"),
   ode: () => import("./ode.mjs"),
   transport: () => import("./transport.mjs"),
+  evaluation: () => import("./evaluation.mjs"),
   wgan: () => import("./wgan.mjs"),
   frames: () => import("./frames.mjs"),
 };

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike
 from teachkit import _check
 
 Field = Callable[[float, np.ndarray], np.ndarray]
-Path = Iterator[tuple[float, np.ndarray]]
-Solver = Callable[[Field, ArrayLike, float, float, int], Path]
-Step = Callable[[Field, float, np.ndarray, float], np.ndarray]
+Iterates = Iterator[tuple[float, np.ndarray]]
+Solver = Callable[[Field, ArrayLike, float, float, int], Iterates]
+OneStep = Callable[[Field, float, np.ndarray, float], np.ndarray]
 
 
-def euler(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
+def euler(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Iterates:
     """Yield (t, y) of Euler's method, first (t0, y0): y + h f(t, y), statement `euler-method`.
 
     The largest error is at most proportional to h, statement `euler-error`. An overflow is not caught: y is then inf.
@@ -42,7 +42,7 @@ def euler(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
     return _solve(_euler_step, f, y0, t0, t1, steps)
 
 
-def heun(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
+def heun(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Iterates:
     """Yield (t, y) of Heun's method: y + h (k1 + k2) / 2, k2 taken at Euler's next point, statement `heun-method`.
 
     Two values of f a step, order 2 (`runge-kutta-orders`). Arguments and errors are those of ``euler``.
@@ -53,7 +53,7 @@ def heun(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
     return _solve(_heun_step, f, y0, t0, t1, steps)
 
 
-def rk4(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
+def rk4(f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Iterates:
     """Yield (t, y) of the classical Runge-Kutta method: y + h (k1 + 2 k2 + 2 k3 + k4) / 6, statement `rk4-method`.
 
     Four values of f a step, order 4 (`runge-kutta-orders`). Arguments and errors are those of ``euler``.
@@ -82,7 +82,7 @@ def _rk4_step(f: Field, t: float, y: np.ndarray, h: float) -> np.ndarray:
     return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
-def _solve(step: Step, f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Path:
+def _solve(step: OneStep, f: Field, y0: ArrayLike, t0: float, t1: float, steps: int) -> Iterates:
     y0 = _check.array("y0", y0).copy()
     h = _step_size(t0, t1, steps)
 
@@ -93,7 +93,7 @@ def _solve(step: Step, f: Field, y0: ArrayLike, t0: float, t1: float, steps: int
     return _iterates(step, slope, y0, float(t0), float(t1), h, int(steps))
 
 
-def _iterates(step: Step, f: Field, y: np.ndarray, t0: float, t1: float, h: float, steps: int) -> Path:
+def _iterates(step: OneStep, f: Field, y: np.ndarray, t0: float, t1: float, h: float, steps: int) -> Iterates:
     yield t0, y.copy()
     for k in range(steps):
         y = step(f, t0 + k * h, y, h)
@@ -149,7 +149,7 @@ def global_errors(
     return np.array([_largest_error(solver(f, y0, t0, t1, n), exact) for n in counts])
 
 
-def _largest_error(path: Path, exact: Callable[[float], ArrayLike]) -> float:
+def _largest_error(path: Iterates, exact: Callable[[float], ArrayLike]) -> float:
     largest = 0.0
     for t, y in path:
         error = np.abs(y - _check.returned("exact", exact(t), np.shape(y))).max()

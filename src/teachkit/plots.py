@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import LineCollection, PathCollection, PolyCollection, QuadMesh
     from matplotlib.contour import ContourSet
+    from matplotlib.image import AxesImage
     from matplotlib.lines import Line2D
 
 COLORS = {
@@ -124,6 +125,28 @@ def samples(ax: Axes, x: ArrayLike, color: str = COLORS["blue"], size: float = 4
     x = _check.points("x", x, 2)
     ax.set_aspect("equal")
     return ax.scatter(x[:, 0], x[:, 1], s=size, color=color, alpha=0.5, linewidths=0, rasterized=len(x) > 500)
+
+
+def images(ax: Axes, x: ArrayLike, columns: int = 8, high: float | None = None) -> AxesImage:
+    """Draw the grey images x [n, h, w] in rows of ``columns``, from the upper left on, one pixel apart.
+
+    White is 0 or less; black is ``high`` or more, which is the largest number in x if it is not given.
+
+    Raises:
+        ValueError: if x is not finite [n, h, w], columns below 1, or high not above 0.
+
+    >>> import matplotlib.figure
+    >>> images(matplotlib.figure.Figure().add_subplot(), [[[0, 1]], [[1, 0]], [[1, 1]]], columns=2).get_array().shape
+    (3, 5)
+    """
+    x, columns = _check.shaped("x", x, (None, None, None)), _check.count("columns", columns)
+    high = (x.max() if x.max() > 0 else 1.0) if high is None else _check.positive("high", high)
+    (n, h, w), rows = x.shape, -(-len(x) // columns)
+    sheet = np.full((rows * columns, h + 1, w + 1), np.nan)  # NaN is drawn as nothing
+    sheet[:n, :h, :w] = x
+    sheet = sheet.reshape(rows, columns, h + 1, w + 1).swapaxes(1, 2).reshape(rows * (h + 1), columns * (w + 1))
+    ax.set_axis_off()
+    return ax.imshow(sheet[:-1, :-1], cmap="gray_r", vmin=0, vmax=high, interpolation="nearest")
 
 
 def warped_grid(

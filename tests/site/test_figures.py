@@ -18,6 +18,7 @@ PLACES = {
     "newton": "chapters/newton.html",
     "ode": "chapters/ode.html",
     "transport": "chapters/transport.html",
+    "evaluation": "chapters/evaluation.html",
     "frames": "chapters/flows.html",
 }
 RNG = np.random.default_rng(0)

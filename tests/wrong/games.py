@@ -134,53 +134,6 @@ def slopes(data):
     return wrong, right
 
 
-def by_D(real, fake, small=0.0):
-    with np.errstate(all="ignore"):
-        D, E = 1 / (1 + exp(-real)), 1 / (1 + exp(-fake))
-        missed = np.mean(log(1 - E + small))
-        return -np.mean(log(D + small)) - missed, missed, -np.mean(log(E + small))
-
-
-def soft(a):
-    return np.logaddexp(0, a)
-
-
-def overflowing(real, fake):
-    with np.errstate(all="ignore"):
-        missed = log(1 + exp(fake)).mean()
-        return log(1 + exp(-real)).mean() + missed, -missed, log(1 + exp(-fake)).mean()
-
-
-def short(a):
-    return np.mean(np.maximum(a, 0) + log(1 + exp(-abs(a))))
-
-
-def losses(data):
-    wrong = [
-        (by_D, "its logarithm is lost"),
-        (lambda real, fake: by_D(real, fake, 1e-8), "keeps the result finite and makes it wrong"),
-        (lambda real, fake: by_D(real, fake, 1e-12), "keeps the result finite and makes it wrong"),
-        (overflowing, "exp overflows above 709"),
-        (lambda r, f: (short(-r) + short(f), -short(f), short(-f)), "should be u"),
-        (lambda r, f: (soft(-r).sum() + soft(f).sum(), -soft(f).sum(), soft(-f).sum()), "You add up"),
-        (lambda r, f: (np.concatenate([soft(-r), soft(f)]).mean(), -soft(f).mean(), soft(-f).mean()), "two means"),
-        (lambda r, f: (soft(-f).mean() + soft(r).mean(), -soft(r).mean(), soft(-r).mean()), "for those of the fakes"),
-        (lambda r, f: (soft(r).mean() + soft(-f).mean(), -soft(-f).mean(), soft(f).mean()), "You swapped D and 1 - D"),
-        (lambda r, f: (-soft(-r).mean() - soft(f).mean(), -soft(f).mean(), soft(-f).mean()), "its loss is minus V"),
-        (lambda r, f: (soft(-r).mean() + soft(f).mean(), soft(f).mean(), soft(-f).mean()), "without a minus"),
-        (lambda r, f: (soft(-r).mean() + soft(f).mean(), soft(-f).mean(), -soft(f).mean()), "each other's place"),
-        (lambda r, f: ((soft(-r).mean() + soft(f).mean()) / 2, -soft(f).mean(), soft(-f).mean()), "You halved"),
-        (lambda r, f: soft(-r).mean() + soft(f).mean(), "it should return 3 results"),
-        (lambda r, f: (soft(-r) + soft(f).mean(), -soft(f), soft(-f)), "it returns the shape"),
-    ]
-    right = [
-        lambda r, f: (soft(-r).mean() + soft(f).mean(), -soft(f).mean(), soft(-f).mean()),
-        lambda r, f: [-log_expit(r).mean() - log_expit(-f).mean(), log_expit(-f).mean(), -log_expit(f).mean()],
-        lambda r, f: np.array([soft(-r).mean() + soft(f).mean(), log_expit(-f).mean(), soft(-f).mean()]),
-    ]
-    return wrong, right
-
-
 def fading_gradient(data):
     m = data["m"]
     z = np.linspace(-10, 10, 8001)

@@ -227,25 +227,3 @@ def witness_on_the_line(data):
         (lambda t: np.where(t < 3, np.nan, right(t)), "finite numbers"),
     ]
     return wrong, [right, cones, one_by_one, along(np.where(lead == 0, -1, np.sign(lead)), 3.5)]
-
-
-def turned_ellipse(data):
-    wrong = [
-        ("2*(m**2 + (s-t)**2)", "the square of W2"),
-        ("sqrt(2)*abs(t - s)", "The means differ too"),
-        ("sqrt(m**2 + m**2)", "had the same covariance"),
-        ("sqrt(m**2 + 2*(t - s)**2)", "the square of its length"),
-        ("sqrt(2*m*m + (s - t)**2)", "along both axes"),
-        ("sqrt(2*m**2 + 2*(s**2 - t**2)**2)", "You subtract variances"),
-        ("sqrt(2*(m**2 + s**2 + t**2))", "the independent coupling"),
-        ("sqrt(2*m**2 + 2*s**2 + 2*t**2 - 2*s*t)", "two equal terms"),
-        ("abs(m)*sqrt(2) + sqrt(2*(s - t)**2)", "Squares are added"),
-        ("sqrt(2)*(s - t + m)", "Squares are added"),
-        ("sqrt(2*m**2 + 2*(s + t)**2)", "The sign of the last trace"),
-        ("sqrt(2)*m", "must occur in the formula"),
-    ]
-    return wrong, [
-        "sqrt(2)*sqrt(m**2 + (t - s)**2)",
-        "(2*m**2 + 2*s**2 + 2*t**2 - 4*s*t)**0.5",
-        "sqrt(2*m*m+2*abs(s-t)**2)",
-    ]

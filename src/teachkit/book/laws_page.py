@@ -11,8 +11,10 @@ from sphinx.application import Sphinx
 
 from teachkit.book.laws import OUTCOMES, Checked, Evidence, Law
 from teachkit.book.statements import NEED_A_LAW, Statement
+from teachkit.book.tables import entry, row, table
 
 UNTESTABLE = "not checkable by a test"
+_HEAD = ("Statement", "Tests", "Last run")
 _GALLERY_HEAD = ("Sheet", "Wrong answers rejected", "Right answers accepted")
 _EARLIER = ", on an earlier version of the code"
 
@@ -46,14 +48,11 @@ def _counted(number: int, noun: str) -> str:
 
 def build(app: Sphinx, docname: str, pages: dict[str, list[Statement]], evidence: Evidence) -> list[nodes.Node]:
     """Return the summary and the table for the page ``docname``, in the order of the book."""
-    rows = [x for page in _reading_order(app) for x in pages.get(page, []) if _listed(x, evidence)]
+    rows = [x for page in reading_order(app) for x in pages.get(page, []) if _listed(x, evidence)]
     if not rows:
         return [nodes.paragraph("", "No statement is numbered yet.")]
-    body = nodes.tbody("", *(_row(app, docname, statement, evidence) for statement in rows))
-    widths = (nodes.colspec(colwidth=width, stub=stub) for width, stub in ((34, 1), (46, 0), (20, 0)))
-    head = nodes.thead("", nodes.row("", *(_entry(nodes.Text(x)) for x in ("Statement", "Tests", "Last run"))))
-    table = nodes.table("", nodes.tgroup("", *widths, head, body, cols=3), classes=["tk-laws", "colwidths-given"])
-    return [nodes.paragraph("", _summary(rows, evidence)), table]
+    lines = (_row(app, docname, statement, evidence) for statement in rows)
+    return [nodes.paragraph("", _summary(rows, evidence)), table(_HEAD, (34, 46, 20), lines)]
 
 
 def galleries(evidence: Evidence) -> list[nodes.Node]:
@@ -64,17 +63,14 @@ def galleries(evidence: Evidence) -> list[nodes.Node]:
     sheets = sorted({sheet for sheet, _ in counts}, key=lambda sheet: catalogue(sheet).title)
     if not sheets:
         return [nodes.paragraph("", "The galleries have not been run yet.")]
-    rows = [nodes.row("", *map(_entry, map(nodes.Text, _counts(catalogue(x).title, x, counts)))) for x in sheets]
+    rows = (row(*_counts(catalogue(x).title, x, counts)) for x in sheets)
     total = {kind: tuple(map(sum, zip(*(counts[x, kind] for x in sheets), strict=True))) for kind in ("wrong", "right")}
     killed, alarms = total["wrong"], total["right"][1] - total["right"][0]
     words = (
         f"Kill rate: {killed[0] / killed[1]:.1%} of {killed[1]:,} wrong answers were rejected with the message that"
         f" belongs to them. False alarms: {alarms} of {total['right'][1]:,} right answers were rejected."
     )
-    head = nodes.thead("", nodes.row("", *map(_entry, map(nodes.Text, _GALLERY_HEAD))))
-    widths = (nodes.colspec(colwidth=width, stub=stub) for width, stub in ((50, 1), (25, 0), (25, 0)))
-    group = nodes.tgroup("", *widths, head, nodes.tbody("", *rows), cols=3)
-    return [nodes.paragraph("", words), nodes.table("", group, classes=["tk-laws", "colwidths-given"])]
+    return [nodes.paragraph("", words), table(_GALLERY_HEAD, (50, 25, 25), rows)]
 
 
 def _counts(title: str, sheet: str, counts: dict[tuple[str, str], tuple[int, int]]) -> Iterator[str]:
@@ -88,11 +84,12 @@ def _listed(statement: Statement, evidence: Evidence) -> bool:
     return statement.kind in NEED_A_LAW or statement.label in evidence.laws
 
 
-def _reading_order(app: Sphinx, docname: str | None = None) -> Iterator[str]:
+def reading_order(app: Sphinx, docname: str | None = None) -> Iterator[str]:
+    """Yield the pages in the order of the book, each before those under it."""
     docname = docname or app.config.root_doc
     yield docname
     for child in app.env.toctree_includes.get(docname, []):
-        yield from _reading_order(app, child)
+        yield from reading_order(app, child)
 
 
 def _summary(rows: list[Statement], evidence: Evidence) -> str:
@@ -107,13 +104,9 @@ def _row(app: Sphinx, docname: str, statement: Statement, evidence: Evidence) ->
     law = evidence.laws.get(statement.label)
     outcome = law.outcome if law else UNTESTABLE
     tests = _tests(app, law) if law else [nodes.paragraph()]
-    cells = [_entry(_link(app, docname, statement)), nodes.entry("", *tests), _entry(nodes.Text(outcome))]
+    cells = [entry(_link(app, docname, statement)), nodes.entry("", *tests), entry(outcome)]
     css = law.outcome if law else "untestable"
     return nodes.row("", *cells, ids=[f"law-{statement.label}"], classes=[f"tk-{css.replace(' ', '-')}"])
-
-
-def _entry(*children: nodes.Node) -> nodes.entry:
-    return nodes.entry("", nodes.paragraph("", "", *children))
 
 
 def _link(app: Sphinx, docname: str, statement: Statement) -> nodes.reference:

@@ -27,7 +27,7 @@ from teachkit.book.site import Repository, read_repository
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-LIMIT = 300_000
+LIMIT = 1_000_000
 """Bytes of recorded files that one notebook may carry."""
 
 SETUP = """\

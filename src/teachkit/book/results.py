@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class ResultRole(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return the link, or the bare text and a note of the problem that stops the build."""
         run, path, _ = split(self.text)
+        cited(self.env).setdefault(self.env.docname, set()).add(run)
         folder = Path(self.env.srcdir) / "results" / run
         self.env.note_dependency(str(folder / NAME))
         try:
@@ -36,15 +38,15 @@ class ResultRole(SphinxRole):
             text = find(manifest, self.text)
         except (FileNotFoundError, ValueError) as error:
             return self._problem(run, error), []
-        uri = "../" * self.env.docname.count("/") + f"results/{run}.json"
-        link = nodes.reference("", text, refuri=uri, classes=["tk-result"], reftitle=origin(manifest, path))
+        uri, title = manifest_uri(self.env.docname, run), origin(manifest, path)
+        link = nodes.reference("", text, refuri=uri, classes=["tk-result"], reftitle=title)
         return [link], []
 
     def _problem(self, run: str, error: Exception) -> list[nodes.Node]:
         reason = f"results/{run}/{NAME} does not exist" if isinstance(error, FileNotFoundError) else str(error)
         source, line = self.get_source_info()
         file = Path(source).relative_to(self.env.srcdir)
-        _problems(self.env).setdefault(self.env.docname, []).append(f"{file}:{line}: {{result}}`{self.text}`: {reason}")
+        problems(self.env).append(f"{file}:{line}: {{result}}`{self.text}`: {reason}")
         return [nodes.Text(self.text)]
 
 
@@ -82,18 +84,23 @@ def look_up(manifest: dict[str, Any], path: str) -> Any:
     value = manifest["metrics"]
     for key in path.split("."):
         if not isinstance(value, dict) or key not in value:
-            raise ValueError(f"{manifest['name']} has no metric {path!r}; it has: {', '.join(_paths(manifest))}")
+            known = ", ".join(x for x, _ in leaves(manifest["metrics"]))
+            raise ValueError(f"{manifest['name']} has no metric {path!r}; it has: {known}")
         value = value[key]
     return value
 
 
-def _paths(manifest: dict[str, Any]) -> list[str]:
-    def walk(value: Any, path: str) -> list[str]:
-        if isinstance(value, dict) and not measured(value):
-            return [x for key in value for x in walk(value[key], f"{path}.{key}" if path else key)]
-        return [path]
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted path and the value of each metric.
 
-    return walk(manifest["metrics"], "")
+    >>> list(leaves({"nll": {"test": 1.5}, "fid": None}))
+    [('nll.test', 1.5), ('fid', None)]
+    """
+    if isinstance(value, dict) and not measured(value):
+        for key, child in value.items():
+            yield from leaves(child, f"{path}.{key}" if path else key)
+    else:
+        yield path, value
 
 
 def show(value: Any, spec: str = "") -> str:
@@ -135,33 +142,68 @@ def _digits(spread: float) -> str:
 
 def origin(manifest: dict[str, Any], path: str) -> str:
     """Say in one line where a number comes from."""
-    value, device = look_up(manifest, path), manifest["device"]
-    where = "a CPU" if device.lower() == "cpu" else device
+    value = look_up(manifest, path)
     if value is None:
         return f"Run {manifest['name']}: no machine has run this yet"
-    commit, *changes = manifest["commit"].split("+")
     parts = [_SPREAD[measured(value)].format(n=value["n"])] if isinstance(value, dict) else []
-    parts += [f"recorded on {where}", "+".join([f"commit {commit[:7]}", *changes])]
+    parts += [f"recorded on {machine(manifest)}", f"commit {commit(manifest)}"]
     return f"Run {manifest['name']}: {', '.join(parts)}"
+
+
+def machine(manifest: dict[str, Any]) -> str:
+    """Return what a run was recorded on.
+
+    >>> machine({"device": "cpu"})
+    'a CPU'
+    """
+    return "a CPU" if manifest["device"].lower() == "cpu" else manifest["device"]
+
+
+def commit(manifest: dict[str, Any]) -> str:
+    """Return the short name of the commit that a run was recorded at.
+
+    >>> commit({"commit": "654434acc75df6f6988867244b78aa244f00f94b+changes"})
+    '654434a+changes'
+    """
+    sha, *changes = manifest["commit"].split("+")
+    return "+".join([sha[:7], *changes])
+
+
+def manifest_uri(docname: str, run: str) -> str:
+    """Return the address of a run's manifest in the site, as a page links to it.
+
+    >>> manifest_uri("chapters/flows", "coupling")
+    '../results/coupling.json'
+    """
+    return "../" * docname.count("/") + f"results/{run}.json"
 
 
 # --- the build --------------------------------------------------------------------------------
 
 
-def _problems(env: BuildEnvironment) -> dict[str, list[str]]:
+def cited(env: BuildEnvironment) -> dict[str, set[str]]:
+    """Return by page the runs whose numbers it shows, as far as the pages have been read."""
+    if not hasattr(env, "tk_cited"):
+        env.tk_cited = {}
+    return env.tk_cited
+
+
+def problems(env: BuildEnvironment) -> list[str]:
+    """Return the list of what is wrong with the records on the page that is read; any line stops the build."""
     if not hasattr(env, "tk_result_problems"):
         env.tk_result_problems = {}
-    return env.tk_result_problems
+    return env.tk_result_problems.setdefault(env.docname, [])
 
 
 def _purge(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
-    _problems(env).pop(docname, None)
+    for known in (cited(env), getattr(env, "tk_result_problems", {})):
+        known.pop(docname, None)
 
 
 def _check(app: Sphinx, env: BuildEnvironment) -> None:
-    problems = [line for page in _problems(env).values() for line in page]
-    if problems:
-        raise SphinxError("Numbers that no run has recorded:\n" + "\n".join(f"- {x}" for x in problems))
+    lines = [line for page in getattr(env, "tk_result_problems", {}).values() for line in page]
+    if lines:
+        raise SphinxError("Records that are missing or broken:\n" + "\n".join(f"- {x}" for x in lines))
 
 
 def _publish(app: Sphinx, exception: Exception | None) -> None:

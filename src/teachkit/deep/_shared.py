@@ -1,4 +1,4 @@
-"""What the models that train share: layers with seeded weights, and batches from samples."""
+"""What the models share: layers with seeded weights, batches from samples, checks of arguments of torch."""
 
 from __future__ import annotations
 
@@ -35,3 +35,35 @@ def draw_from(samples: Tensor) -> Callable[[int, torch.Generator], Tensor]:
         return samples[torch.randint(len(samples), (n,), generator=generator, device=generator.device)]
 
     return draw
+
+
+def generator(name: str, rng: torch.Generator, device: torch.device | None = None) -> torch.Generator:
+    """Return ``rng`` if it is a generator of torch, and draws on this device if one is given.
+
+    Without one torch would draw from its global state.
+
+    >>> generator("rng", None)
+    Traceback (most recent call last):
+    ...
+    ValueError: rng: expected a torch.Generator, such as torch.Generator().manual_seed(0), got NoneType
+    """
+    if not isinstance(rng, torch.Generator):
+        wanted = "a torch.Generator, such as torch.Generator().manual_seed(0)"
+        raise ValueError(f"{name}: expected {wanted}, got {type(rng).__name__}")
+    # A generator made for "cuda" has no index, and draws where "cuda:0" draws.
+    if device and (rng.device.type != device.type or rng.device.index not in (None, device.index)):
+        raise ValueError(f"{name}: expected a generator on {device}, where the data lie, got one on {rng.device}")
+    return rng
+
+
+def returned(name: str, value: Tensor, shape: torch.Size) -> Tensor:
+    """Return ``value``, which the function ``name`` gave, if it has this shape; another one might be broadcast.
+
+    >>> returned("denoiser", torch.zeros(2, 1), torch.Size([2, 3]))
+    Traceback (most recent call last):
+    ...
+    ValueError: denoiser: expected to return shape [2, 3], got [2, 1]
+    """
+    if value.shape != shape:
+        raise ValueError(f"{name}: expected to return shape {list(shape)}, got {list(value.shape)}")
+    return value

@@ -1,18 +1,24 @@
 """Wasserstein GANs that train (chapter `wgan`): losses, clipping, the penalty, and a guard for it.
 
-The loop is ``teachkit.deep.minimax.play``: it takes ``critic_loss`` or ``penalised(...)``, ``generator_loss``, and
-for clipping ``after_critic``.
+For a short game the loop is ``teachkit.deep.minimax.play``: it takes ``critic_loss`` or ``penalised(...)``,
+``generator_loss``, and for clipping ``after_critic``. For the engine the recipes are ``wgan_parts``, with penalty, and
+``clipping_parts``.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from teachkit import _check
+from teachkit.deep import adversarial
+from teachkit.deep.adversarial import WASSERSTEIN
+from teachkit.deep.source import Source
+from teachkit.deep.train import Part
 
 _BLUR = 0.1  # share by which the probe's weights are moved, so that a last layer of zeros hides nothing
 
@@ -78,11 +84,16 @@ def gradient_penalty(
         raise ValueError(f"fake: expected shape {tuple(real.shape)}, got {tuple(fake.shape)}")
     shape = (len(real), *[1] * (real.ndim - 1))
     u = torch.rand(shape, generator=generator, dtype=real.dtype, device=real.device)
-    z = (u * real + (1 - u) * fake).detach().requires_grad_()
+    excess = _slopes(critic, u * real + (1 - u) * fake) - target
+    return weight * (excess.clamp(min=0) if one_sided else excess).square().mean()
+
+
+def _slopes(critic: nn.Module, z: Tensor) -> Tensor:
+    """Return |grad f(z_i)|, [n], which can be differentiated in the critic's weights."""
+    z = z.detach().requires_grad_()
     out = _one_each(critic(z), len(z))
     (slope,) = torch.autograd.grad(out.sum(), z, create_graph=True)
-    excess = slope.flatten(1).norm(dim=1) - target
-    return weight * (excess.clamp(min=0) if one_sided else excess).square().mean()
+    return slope.flatten(1).norm(dim=1)
 
 
 def penalised(
@@ -114,6 +125,63 @@ def penalised(
         return critic_loss(critic, real, fake) + gradient_penalty(critic, real, fake, **options)
 
     return loss
+
+
+def wgan_parts(
+    *,
+    noise: int,
+    weight: float = 10.0,
+    critic_steps: int = 5,
+    lr: float = 1e-4,
+    betas: tuple[float, float] = (0.0, 0.9),
+) -> tuple[Part, Part]:
+    """Return the turns of "critic" and "generator" with gradient penalty, for ``teachkit.deep.train.Training``.
+
+    Args:
+        noise: numbers in the generator's noise.
+        weight: of the penalty.
+        critic_steps: turns of the critic before each of the generator's.
+        lr: learning rate of Adam, for both networks.
+        betas: of Adam.
+
+    Raises:
+        ValueError: if a number is out of range; at the first step if the critic mixes samples, statement
+            `samplewise-critic`.
+
+    >>> [(part.net, part.times) for part in wgan_parts(noise=8)]
+    [('critic', 5), ('generator', 1)]
+    """
+    weight, seen = _not_negative("weight", weight), []
+
+    def penalty(critic: nn.Module, real: Tensor, fake: Tensor, source: Source) -> Tensor:
+        if not any(critic is one for one in seen):
+            check_samplewise(critic, torch.cat([real[:4], fake[:4]]))
+            seen.append(critic)
+        u = source.uniform(*[1] * (real.ndim - 1))
+        return weight * (_slopes(critic, u * real + (1 - u) * fake) - 1).square().mean()
+
+    adam = partial(torch.optim.Adam, lr=_check.positive("lr", lr), betas=betas)
+    return adversarial.parts(WASSERSTEIN, noise=noise, optimizer=adam, critic_steps=critic_steps, penalty=penalty)
+
+
+def clipping_parts(*, noise: int, clip: float = 0.01, critic_steps: int = 5, lr: float = 5e-5) -> tuple[Part, Part]:
+    """Return the turns of "critic" and "generator" with weights clipped, as in the published listing, with RMSProp.
+
+    Args:
+        noise: numbers in the generator's noise.
+        clip: largest size of a weight of the critic.
+        critic_steps: turns of the critic before each of the generator's.
+        lr: learning rate of both networks.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    >>> [(part.net, part.times) for part in clipping_parts(noise=8)]
+    [('critic', 5), ('generator', 1)]
+    """
+    rmsprop = partial(torch.optim.RMSprop, lr=_check.positive("lr", lr))
+    cut = partial(clip_weights, clip=_check.positive("clip", clip))
+    return adversarial.parts(WASSERSTEIN, noise=noise, optimizer=rmsprop, critic_steps=critic_steps, after=cut)
 
 
 @torch.no_grad()
@@ -184,13 +252,14 @@ def _mixing(critic: nn.Module) -> str:
 
 
 def _seeded(critic: nn.Module, x: Tensor) -> Tensor:
-    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+    half = torch.autocast(x.device.type, enabled=False)  # its rounding would look like mixing
+    with half, torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         torch.manual_seed(0)
         return _one_each(copy.deepcopy(critic)(x), len(x)).double()  # buffers that a pass moves stay as they are
 
 
 def _one_each(out: Tensor, n: int) -> Tensor:
-    if out.numel() != n or len(out) != n:
+    if out.ndim == 0 or out.numel() != n or len(out) != n:
         raise ValueError(f"critic: expected one number for each of {n} samples, got shape {tuple(out.shape)}")
     return out.flatten()
 

@@ -28,9 +28,9 @@ def gallery(root: Path, stem: str, item: str, student: str) -> Answers:
 
 @cache
 def _functions(root: Path, stem: str) -> dict[str, Callable[[dict[str, Any]], Answers]]:
-    """Return what a sheet's gallery defines; it may go on in a second file."""
+    """Return what a sheet's gallery defines; it may go on in further files."""
     functions: dict[str, Any] = {}
-    for path in (root / f"tests/wrong/{stem}.py", root / f"tests/wrong/{stem}_more.py"):
+    for path in [root / f"tests/wrong/{stem}.py", *sorted(root.glob(f"tests/wrong/{stem}_*.py"))]:
         spec = importlib.util.spec_from_file_location(f"wrong_{path.stem}", path)
         if path.exists() and spec and spec.loader:
             module = importlib.util.module_from_spec(spec)

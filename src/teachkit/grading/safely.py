@@ -8,6 +8,7 @@ not against attacks: a class is graded in a sandbox.
 from __future__ import annotations
 
 import ctypes
+import inspect
 import io
 import sys
 import threading
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from teachkit.grading.verdict import UnusableError
 
 KEEP = 300
 """Characters of what a function prints that are kept."""
@@ -95,6 +98,8 @@ def _run(function: Callable[..., Any], arguments: tuple[Any, ...], outcome: Outc
     try:
         with _silent(outcome), np.errstate(all="ignore"):
             outcome.value = function(*arguments)
+    except UnusableError as error:  # what an adapter has found, said in its own words
+        outcome.problem = str(error)
     except BaseException as error:  # a student's function may even call exit()
         outcome.problem = "it raised an error that can't be shown."
         with suppress(BaseException):
@@ -117,7 +122,7 @@ def _text(error: BaseException) -> str:
 
 
 def _line(error: BaseException, function: Callable[..., Any]) -> str:
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     lines = [n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
     return f" (line {lines[-1] - code.co_firstlineno + 1} of your function)" if lines else ""
 

@@ -5,6 +5,7 @@ a notebook, ipywidgets that redraw the same plot; without ipywidgets, the static
 """
 
 from teachkit.widgets._coupling import coupling, draw_coupling
+from teachkit.widgets._evaluation import draw_evaluation, evaluation
 from teachkit.widgets._frames import frames
 from teachkit.widgets._likelihood import draw_likelihood, likelihood
 from teachkit.widgets._minimax import draw_minimax, minimax
@@ -18,6 +19,7 @@ from teachkit.widgets._wgan import draw_wgan, wgan
 __all__ = [
     "coupling",
     "draw_coupling",
+    "draw_evaluation",
     "draw_likelihood",
     "draw_minimax",
     "draw_newton",
@@ -26,6 +28,7 @@ __all__ = [
     "draw_pushforward",
     "draw_transport",
     "draw_wgan",
+    "evaluation",
     "frames",
     "likelihood",
     "minimax",

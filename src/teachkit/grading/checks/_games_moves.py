@@ -1,4 +1,4 @@
-"""The items of sheet 2 about training: the losses from logits, and steps in games with a saddle point."""
+"""The items of sheet 2 about steps in games with a saddle point."""
 
 from __future__ import annotations
 
@@ -9,106 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from teachkit import minimax
 from teachkit.grading.checks._games_judge import named
 from teachkit.grading.draw import Draw
 from teachkit.grading.kinds import Derivation, Function, Number
 from teachkit.grading.kinds.base import Data
-
-# --- the losses ----------------------------------------------------------------------------------
-
-Losses = tuple[float, float, float]
-
-
-def _losses(real: np.ndarray, fake: np.ndarray) -> Losses:
-    return minimax.discriminator_loss(real, fake), minimax.minimax_loss(fake), minimax.non_saturating_loss(fake)
-
-
-def _rounded(real: np.ndarray, fake: np.ndarray) -> Losses:
-    """Return the losses from D itself, which rounds to 0 and 1."""
-    with np.errstate(all="ignore"):
-        D, E = (1 / (1 + np.exp(-np.asarray(a, float))) for a in (real, fake))
-        right, missed, passed = (float(np.log(d).mean()) for d in (D, 1 - E, E))
-    return -right - missed, missed, -passed
-
-
-def _guarded(real: np.ndarray, fake: np.ndarray, small: float = 1e-8) -> Losses:
-    """Return the losses from D with a small number inside the logarithms."""
-    with np.errstate(all="ignore"):
-        D, E = (1 / (1 + np.exp(-np.asarray(a, float))) for a in (real, fake))
-        right, missed, passed = (float(np.log(d + small).mean()) for d in (D, 1 - E, E))
-    return -right - missed, missed, -passed
-
-
-def _overflowing(real: np.ndarray, fake: np.ndarray) -> Losses:
-    with np.errstate(all="ignore"):
-        right, missed, passed = (float(np.log(1 + np.exp(u)).mean()) for u in (-real, fake, -fake))
-    return right + missed, -missed, passed
-
-
-def _without_log1p(real: np.ndarray, fake: np.ndarray) -> Losses:
-    right, missed, passed = (
-        float(np.mean(np.maximum(u, 0) + np.log(1 + np.exp(-np.abs(u))))) for u in (-real, fake, -fake)
-    )
-    return right + missed, -missed, passed
-
-
-def _summed(real: np.ndarray, fake: np.ndarray) -> Losses:
-    n, m = len(real), len(fake)
-    first, small, large = _losses(real, fake)
-    missed = minimax.minimax_loss(fake)
-    return n * (first + missed) - m * missed, m * small, m * large
-
-
-def _pooled(real: np.ndarray, fake: np.ndarray) -> Losses:
-    first, small, large = _losses(real, fake)
-    n, m, missed = len(real), len(fake), minimax.minimax_loss(fake)
-    return (n * (first + missed) - m * missed) / (n + m), small, large
-
-
-def _spoiled(spoil: Callable[[Losses], Losses]) -> Callable[[np.ndarray, np.ndarray], Losses]:
-    return lambda real, fake: spoil(_losses(real, fake))
-
-
-_GUARDED = "The small number keeps the result finite and makes it wrong: at a = -40, -log D is 40."
-LOSSES = Function(
-    cases={
-        "a batch": lambda draw, data: (2 * draw.normal((6,)), 2 * draw.normal((6,))),
-        "batches of two sizes": lambda draw, data: (draw.normal((3,)), draw.normal((8,)) - 1),
-        "very sure, and wrong": lambda draw, data: (np.array([-900.0, 40.0]), np.array([900.0, -45.0, -44.0])),
-        "sure, and right": lambda draw, data: (np.array([40.0, 41.0]), np.array([-39.0, -40.0])),
-        "very sure logits": lambda draw, data: (np.array([900.0, -40.0, 2.0]), np.array([-900.0, 45.0, -1.0])),
-    },
-    reference=_losses,
-    rtol=1e-7,
-    wrong=named(
-        (
-            _rounded,
-            "Where D rounds to 0 or 1 its logarithm is lost. Write both logarithms through the logit.",
-            0.5,
-        ),
-        (
-            _overflowing,
-            "exp overflows above 709. NumPy has a logarithm of a sum of exponentials.",
-            0.5,
-        ),
-        (_without_log1p, "log(1 + u) is 0 for a tiny u, and should be u: at a = 40 the answer is 4e-18, not 0.", 0.5),
-        (_guarded, _GUARDED, 0.4),
-        *((partial(_guarded, small=10.0**-k), _GUARDED, 0.4) for k in (5, 6, 7, 9, 10, 12, 15)),
-        (_summed, "You add up where the mean over the batch is asked for.", 0.4),
-        (_pooled, "The discriminator's loss has two means, each over its own batch, and not one over all points.", 0.6),
-        (lambda real, fake: _losses(fake, real), "You took the logits of the data for those of the fakes."),
-        (lambda real, fake: _losses(-real, -fake), "You swapped D and 1 - D: a large logit means data."),
-        (_spoiled(lambda x: (-x[0], x[1], x[2])), "The discriminator raises V; its loss is minus V.", 0.6),
-        (_spoiled(lambda x: (x[0], -x[1], x[2])), "The minimax loss is log(1 - D) itself, without a minus.", 0.6),
-        (_spoiled(lambda x: (x[0], x[2], x[1])), "The two losses of the generator are in each other's place.", 0.3),
-        (
-            _spoiled(lambda x: (x[0] / 2, x[1], x[2])),
-            "You halved the first loss; V is a sum of two means.",
-            0.6,
-        ),
-    ),
-)
 
 # --- the game x y --------------------------------------------------------------------------------
 

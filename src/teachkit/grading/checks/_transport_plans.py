@@ -1,4 +1,4 @@
-"""The items of sheet 3 on plans and prices: a bound by prices, slackness, two normal laws."""
+"""The items of sheet 3 on plans and prices: a bound by prices, and slackness."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from teachkit.grading.draw import Draw
-from teachkit.grading.kinds import Choice, Derivation, Expression, Number, TrueFalse, Wrong
+from teachkit.grading.kinds import Choice, Derivation, Number, TrueFalse, Wrong
 from teachkit.grading.kinds.base import Data
 
 # --- a bound by prices ---------------------------------------------------------------------------
@@ -177,30 +177,3 @@ TIGHT_PAIRS = TrueFalse(
         "f": "Some optimal plan has at most n + m - 1 entries. Does that forbid slack zero at more pairs than these?",
     },
 )
-
-# --- two normal laws -----------------------------------------------------------------------------
-
-TURNED_ELLIPSE = Expression(
-    value="sqrt(2*m**2 + 2*(s - t)**2)",
-    variables={"s": (0.3, 3.0), "t": (0.3, 3.0), "m": (-2.0, 2.0)},
-    wrong=[
-        Wrong("2*m**2 + 2*(s - t)**2", "That is the square of W2."),
-        Wrong("sqrt(2)*abs(s - t)", "The means differ too. For s = t one law is the other, shifted. What is W2 then?"),
-        Wrong("sqrt(2)*abs(m)", "That would be all if both had the same covariance. Which variance does each have "
-              "along the first axis?"),
-        Wrong("sqrt(m**2 + 2*(s - t)**2)", "The shift is (m, m). What is the square of its length?"),
-        Wrong("sqrt(2*m**2 + (s - t)**2)", "The standard deviations differ along both axes."),
-        Wrong("sqrt(4*m**2 + 2*(s - t)**2)", "The shift is (m, m). What is the square of its length?"),
-        Wrong("sqrt(2*m**2 + 2*(s**2 - t**2)**2)", "You subtract variances. In the formula the roots of the "
-              "covariances are subtracted; check the units."),
-        Wrong("sqrt(2*m**2 + 2*abs(s**2 - t**2))", "The traces do not become a difference of variances. Compute the "
-              "last trace for diagonal matrices."),
-        Wrong("sqrt(2*m**2 + 2*s**2 + 2*t**2)", "That is the root of the cost of the independent coupling: the "
-              "last trace is missing."),
-        Wrong("sqrt(2*m**2 + 2*s**2 + 2*t**2 - 2*s*t)", "The last trace has two equal terms, one for each axis."),
-        Wrong("sqrt(2*m**2 + 2*s**2 + 2*t**2 - 4*s**2*t**2)", "The last trace is that of a root: its terms are s t."),
-        Wrong("sqrt(2)*(m + s - t)", "Squares are added, and the root is taken of the sum."),
-        Wrong("sqrt(2)*abs(m) + sqrt(2)*abs(s - t)", "Squares are added, and the root is taken of the sum."),
-        Wrong("sqrt(2*m**2 + 2*(s + t)**2)", "The sign of the last trace: for s = t and m = 0 the laws agree."),
-    ],
-)  # fmt: skip

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from teachkit.grading.checks._games_judge import BEST, FADES, LOGIT, SHARPNESS, SLOPES
-from teachkit.grading.checks._games_moves import EXTRAGRADIENT, LOSSES, ROUND
+from teachkit.grading.checks._games_losses import LOSSES
+from teachkit.grading.checks._games_moves import EXTRAGRADIENT, ROUND
+from teachkit.grading.checks._games_tensors import PACKS, SPECTRAL
 from teachkit.grading.kinds import Choice, TrueFalse
 
 _STALLED = Choice(
@@ -38,10 +40,12 @@ ITEMS = {
     "logit": LOGIT,
     "sharpness": SHARPNESS,
     "slopes": SLOPES,
-    "losses": LOSSES,
+    "generator-losses": LOSSES,
     "fading-gradient": FADES,
     "stalled-run": _STALLED,
     "falling-loss": _FALLING,
     "round-and-round": ROUND,
     "look-ahead": EXTRAGRADIENT,
+    "packs": PACKS,
+    "spectral-norm": SPECTRAL,
 }

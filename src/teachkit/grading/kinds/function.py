@@ -51,6 +51,8 @@ class Function(Kind):
         holds: Properties of all results together. The points are lost where one fails.
         rtol: The share of the largest result by which results may differ.
         seconds: How long all cases together may take.
+        adapt: From the student's function to one of the arguments above, where it works on other objects, such as
+            tensors. The reference and the wrong functions are not adapted.
 
     >>> kind = Function(cases={"one number": lambda draw, data: (draw.decimal(1, 2),)}, reference=lambda x: x**2)
     >>> kind.judge(kind.record(lambda x: x * x, {}), {}).right
@@ -62,6 +64,7 @@ class Function(Kind):
     holds: Sequence[Holds] = ()
     rtol: float = 1e-6
     seconds: float = 4.0
+    adapt: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
 
     def arguments(self, data: Data) -> dict[str, Arguments]:
         """Return the arguments of every case; the same words of the student give the same arguments."""
@@ -76,11 +79,12 @@ class Function(Kind):
             raise UnusableError(f"Expected a function, got {type(answer).__name__}. Give its name, without brackets.")
         if inspect.iscoroutinefunction(answer):
             raise UnusableError("This is an async function: leave out the word async.")
+        function = self.adapt(answer) if self.adapt else answer
         until = time.monotonic() + self.seconds
         results: dict[str, Any] = {}
         for name, arguments in self.arguments(data).items():
             left = until - time.monotonic()
-            results[name] = _result(self._run(answer, arguments, left) if left > 0 else Outcome(problem=_NOT_RUN))
+            results[name] = _result(self._run(function, arguments, left) if left > 0 else Outcome(problem=_NOT_RUN))
         if all(x.get("value", 0) is None and not x.get("problem") for x in results.values()):
             raise MissingError("The function returns None: it is not written yet, or the return is missing.")
         printed = "".join(x.pop("printed") for x in results.values())[:KEEP]

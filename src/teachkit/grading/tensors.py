@@ -1,0 +1,41 @@
+"""Functions of students that work on torch's tensors. Only the call needs torch; the results are judged without."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from teachkit.grading.verdict import UnusableError
+
+_MISSING = (
+    "This item needs torch, which is not installed here. Install it, with `pip install torch` or as teachkit[deep], "
+    "restart the kernel and check again; on Colab it is there. All other items work without it."
+)
+
+
+def through(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what makes a function of arrays from a student's function of tensors, for ``Function(adapt=...)``.
+
+    Args:
+        name: A function of ``teachkit.deep._examine``, which calls the student's function. It is looked for when an
+            answer is checked, and not before.
+
+    Returns:
+        An adapter; it raises ``UnusableError`` where torch is missing.
+    """
+
+    def adapt(answer: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            examine = getattr(importlib.import_module("teachkit.deep._examine"), name)
+        except ImportError:
+            raise UnusableError(_MISSING) from None
+
+        @wraps(answer, updated=())
+        def on_arrays(*arguments: Any) -> Any:
+            return examine(answer, *arguments)
+
+        return on_arrays
+
+    return adapt
