@@ -37,8 +37,8 @@ __all__ = [
     "straightness",
     "velocity_target",
 ]
-Path = Iterator[tuple[int, np.ndarray]]
-Step = Callable[[np.ndarray, int, int], np.ndarray]
+Trajectory = Iterator[tuple[int, np.ndarray]]
+Stride = Callable[[np.ndarray, int, int], np.ndarray]
 
 
 def spaced(T: int, steps: int) -> np.ndarray:
@@ -100,7 +100,7 @@ def ddim(
     times: int | ArrayLike | None = None,
     eta: float = 0.0,
     rng: np.random.Generator | None = None,
-) -> Path:
+) -> Trajectory:
     """Yield (t, x) of DDIM, statement `ddim-sampling`: remove the noise that is found, and put a part of it back.
 
     eta = 0 draws nothing; eta = 1 over all steps is ancestral sampling with the posterior's variance, draw for draw
@@ -142,7 +142,7 @@ def probability_flow(
     schedule: Schedule,
     times: int | ArrayLike | None = None,
     method: str = "euler",
-) -> Path:
+) -> Trajectory:
     """Yield (t, x) of the ODE with the same marginals, d(x / sqrt(abar)) / d sigma = eps, `probability-flow`.
 
     sigma = ``noise_ratio``. Euler's step is DDIM's with eta = 0 (`ddim-euler`), one call each; Heun's takes a second
@@ -188,7 +188,7 @@ def reverse_sde(
     rng: np.random.Generator | None = None,
     times: int | ArrayLike | None = None,
     noise: float = 1.0,
-) -> Path:
+) -> Trajectory:
     """Yield (t, x) of Euler-Maruyama on the SDEs that run back with the same marginals, statement `reverse-sdes`.
 
     x_s = x + B (x + (1 + noise^2) score) / 2 + noise sqrt(B) z, with score = -eps / sqrt(1 - abar_t) and B the
@@ -228,13 +228,13 @@ def reverse_sde(
     return _walk(step, xT, schedule, times)
 
 
-def _walk(step: Step, xT: ArrayLike, schedule: Schedule, times: int | ArrayLike | None) -> Path:
+def _walk(step: Stride, xT: ArrayLike, schedule: Schedule, times: int | ArrayLike | None) -> Trajectory:
     xT = _check.array("xT", xT).copy()
     if xT.ndim == 0:
         raise ValueError("xT: expected shape [n, ...], got one number")
     grid = [*_descending(times, schedule.T), 0]
 
-    def path() -> Path:
+    def path() -> Trajectory:
         x = xT
         yield grid[0], x.copy()
         for t, s in pairwise(grid):

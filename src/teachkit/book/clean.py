@@ -44,10 +44,11 @@ def packages(root: Path, name: str) -> list[str]:
         name: "current" or "lowest".
 
     Raises:
-        ValueError: A requirement of the core or of the extra ``plot`` is not one lower bound.
+        ValueError: A requirement of the core or of the extras ``plot`` and ``deep`` is not one lower bound.
     """
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    needs = [*project["dependencies"], *project["optional-dependencies"]["plot"]]
+    extras = project["optional-dependencies"]
+    needs = [*project["dependencies"], *extras["plot"], *(x for x in extras.get("deep", ()) if "torch" not in x)]
     bounds = {need: _BOUND.fullmatch(need) for need in needs}
     if wrong := [need for need, bound in bounds.items() if bound is None]:
         raise ValueError(f"pyproject.toml: expected one lower bound, got {', '.join(wrong)}")

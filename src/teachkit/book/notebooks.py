@@ -41,7 +41,7 @@ INSTALL = '%pip install -q "teachkit[plot] @ git+{url}"'
 # A torch that is there stays, whatever its version: Colab's fits its GPU.
 INSTALL_DEEP = """\
 extras = "plot" if importlib.util.find_spec("torch") else "plot,deep"
-    %pip install -q "teachkit[{{extras}}] @ git+{url}\""""
+    %pip install -q "teachkit[{{extras}}] @ git+{url}" pooch tqdm"""
 EXPLAIN = """\
 raise ModuleNotFoundError(
         "teachkit is not installed. In a clone of the book's repository run:  "

@@ -29,7 +29,7 @@ from teachkit.sampling import _descending, ddim_coefficients
 
 __all__ = ["ancestral", "calls", "clipped", "ddim", "flow", "flow_matching_part", "guided", "heun", "sample"]
 
-Path = Iterator[tuple[int, Tensor]]
+Trajectory = Iterator[tuple[int, Tensor]]
 Times = int | ArrayLike | None
 Method = Literal["ancestral", "ddim", "heun"]
 
@@ -49,7 +49,7 @@ def ancestral(
     rng: torch.Generator,
     variance: str | ArrayLike = "posterior",
     noise_at_one: bool = False,
-) -> Path:
+) -> Trajectory:
     """Yield (t, x_t) from (T, xT) to (0, x_0), algorithm `ancestral-sampling`; the arguments are the twin's.
 
     Args:
@@ -86,7 +86,7 @@ def ddim(
     times: Times = None,
     eta: float = 0.0,
     rng: torch.Generator | None = None,
-) -> Path:
+) -> Trajectory:
     """Yield (t, x) of DDIM, statement `ddim-sampling`; the arguments are the twin's.
 
     With eta = 1 it is ancestral sampling over the steps that it visits, with the posterior's variance.
@@ -111,7 +111,7 @@ def ddim(
     return _walk(denoiser, x, schedule.T, moves, generator("rng", rng, x.device) if eta > 0 else None)
 
 
-def heun(denoiser: Denoiser, xT: Tensor, schedule: Schedule, times: Times = None) -> Path:
+def heun(denoiser: Denoiser, xT: Tensor, schedule: Schedule, times: Times = None) -> Trajectory:
     """Yield (t, x) of Heun's method on the ODE with the same marginals, statement `heun-sampling`.
 
     Two calls of the denoiser a step, one in the last. The arguments are those of ``ddim``.
@@ -234,7 +234,7 @@ def sample(
 
 
 @torch.no_grad()
-def _walk(denoiser: Denoiser, x: Tensor, T: int, moves: list[_Move], rng: torch.Generator | None) -> Path:
+def _walk(denoiser: Denoiser, x: Tensor, T: int, moves: list[_Move], rng: torch.Generator | None) -> Trajectory:
     times = _times(x, T)
     yield moves[0].t, x
     for t, s, p, q, c in moves:
@@ -245,7 +245,7 @@ def _walk(denoiser: Denoiser, x: Tensor, T: int, moves: list[_Move], rng: torch.
 
 
 @torch.no_grad()
-def _heun(denoiser: Denoiser, x: Tensor, T: int, moves: list[_Move]) -> Path:
+def _heun(denoiser: Denoiser, x: Tensor, T: int, moves: list[_Move]) -> Trajectory:
     times = _times(x, T)
     yield moves[0].t, x
     for t, s, p, q, _ in moves:
@@ -277,7 +277,7 @@ def _start(x: Tensor) -> Tensor:
     return x.detach().clone()
 
 
-def _walker(method: Method, schedule: Schedule, steps: int | None, rng: torch.Generator) -> Callable[..., Path]:
+def _walker(method: Method, schedule: Schedule, steps: int | None, rng: torch.Generator) -> Callable[..., Trajectory]:
     if method == "heun":
         return lambda eps, xT: heun(eps, xT, schedule, steps)
     return lambda eps, xT: ddim(eps, xT, schedule, steps, float(method == "ancestral"), rng)
