@@ -43,7 +43,7 @@ def ideal(schedule):
     return exact, lambda x, t: torch.from_numpy(exact(x.numpy(), int(t[0])))
 
 
-def same(mine, theirs):
+def assert_same(mine, theirs):
     mine, theirs = list(mine), list(theirs)
     assert [t for t, _ in mine] == [t for t, _ in theirs]
     for (_, a), (_, b) in zip(mine, theirs, strict=True):
@@ -57,7 +57,7 @@ def same(mine, theirs):
 def test_ancestral_is_the_twin_draw_for_draw(schedule, variance, noise_at_one):
     theirs, mine = ideal(schedule)
     xT = normal(3, 1, 2, 2, seed=1)
-    same(
+    assert_same(
         deep.ancestral(mine, xT, schedule, seeded(), variance, noise_at_one),
         ancestral(theirs, xT.numpy(), schedule, Drawn(), variance, noise_at_one),
     )
@@ -69,7 +69,7 @@ def test_ancestral_is_the_twin_draw_for_draw(schedule, variance, noise_at_one):
 def test_ddim_is_the_twin_draw_for_draw(times, eta):
     theirs, mine = ideal(SHORT)
     xT = normal(3, 1, 2, 2, seed=1)
-    same(
+    assert_same(
         deep.ddim(mine, xT, SHORT, times, eta, seeded()), twin.ddim(theirs, xT.numpy(), SHORT, times, eta, Drawn())
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ def test_ddim_is_the_twin_draw_for_draw(times, eta):
 def test_ddim_with_all_noise_is_ancestral():
     _, mine = ideal(SHORT)
     xT = normal(3, 1, 2, 2, seed=1)
-    same(deep.ddim(mine, xT, SHORT, eta=1.0, rng=seeded()), deep.ancestral(mine, xT, SHORT, seeded()))
+    assert_same(deep.ddim(mine, xT, SHORT, eta=1.0, rng=seeded()), deep.ancestral(mine, xT, SHORT, seeded()))
 
 
 @pytest.mark.law("heun-sampling")
@@ -86,7 +86,7 @@ def test_ddim_with_all_noise_is_ancestral():
 def test_heun_is_the_twin(times):
     theirs, mine = ideal(SHORT)
     xT = normal(3, 1, 2, 2, seed=1)
-    same(
+    assert_same(
         deep.heun(mine, xT, SHORT, times), twin.probability_flow(theirs, xT.numpy(), SHORT, times, "heun")
     )  # fmt: skip
 

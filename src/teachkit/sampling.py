@@ -25,6 +25,7 @@ __all__ = [
     "flow",
     "flow_path",
     "flow_times",
+    "grid_down",
     "guided",
     "guided_law",
     "guided_log_density",
@@ -54,6 +55,31 @@ def spaced(T: int, steps: int) -> np.ndarray:
     if steps > T:
         raise ValueError(f"steps: expected at most T = {T}, got {steps}")
     return np.rint(np.arange(1, steps + 1) * T / steps).astype(int)
+
+
+def grid_down(times: int | ArrayLike | None, T: int) -> list[int]:
+    """Return the steps that a sampler visits, falling, with 0 at the end.
+
+    Args:
+        times: how many of 1..T, evenly spaced; or which, in any order; None for all.
+        T: number of the steps.
+
+    Raises:
+        ValueError: if times holds a number twice or one that is no step from 1 to T, or asks for more than T.
+
+    >>> grid_down(3, 10), grid_down([2, 9], 10)
+    ([10, 7, 3, 0], [9, 2, 0])
+    """
+    if times is None:
+        return list(range(_check.count("T", T), -1, -1))
+    if np.ndim(times) == 0:
+        chosen = spaced(T, _check.count("times", times))
+    else:
+        chosen = np.unique(_check.vector("times", times))
+        whole = (chosen == np.rint(chosen)).all() and chosen[0] >= 1 and chosen[-1] <= T
+        if len(chosen) != len(np.asarray(times)) or not whole:
+            raise ValueError(f"times: expected different whole numbers from 1 to {T}, got {times}")
+    return [int(t) for t in chosen[::-1]] + [0]
 
 
 def noise_ratio(schedule: Schedule) -> np.ndarray:
@@ -232,7 +258,7 @@ def _walk(step: Stride, xT: ArrayLike, schedule: Schedule, times: int | ArrayLik
     xT = _check.array("xT", xT).copy()
     if xT.ndim == 0:
         raise ValueError("xT: expected shape [n, ...], got one number")
-    grid = [*_descending(times, schedule.T), 0]
+    grid = grid_down(times, schedule.T)
 
     def path() -> Trajectory:
         x = xT
@@ -242,19 +268,6 @@ def _walk(step: Stride, xT: ArrayLike, schedule: Schedule, times: int | ArrayLik
             yield s, x.copy()
 
     return path()
-
-
-def _descending(times: int | ArrayLike | None, T: int) -> list[int]:
-    if times is None:
-        return list(range(T, 0, -1))
-    if np.ndim(times) == 0:
-        chosen = spaced(T, _check.count("times", times))
-    else:
-        chosen = np.unique(_check.vector("times", times))
-        whole = (chosen == np.rint(chosen)).all() and chosen[0] >= 1 and chosen[-1] <= T
-        if len(chosen) != len(np.asarray(times)) or not whole:
-            raise ValueError(f"times: expected different whole numbers from 1 to {T}, got {times}")
-    return [int(t) for t in chosen[::-1]]
 
 
 def _noise(denoiser: Denoiser, x: np.ndarray, t: int) -> np.ndarray:

@@ -24,25 +24,6 @@ def test_plan_and_potentials_are_those_of_python(visit, p, rng):
         np.testing.assert_allclose(slack, got["slack"], atol=1e-12)
 
 
-@pytest.mark.parametrize("width", [1280, 375])
-def test_each_point_moves_by_itself_and_reset_brings_it_back(visit, width):
-    page = visit(PLACE, width=width).page
-    host = page.locator('.tk-interactive.tk-ready[data-figure="transport"]')
-    host.wait_for()
-    say = host.locator(".tk-readout")
-    start = say.inner_text()
-    for name in ("Source 3", "Target 5"):
-        knob = host.get_by_role("slider", name=name)
-        before = knob.get_attribute("aria-valuetext")
-        knob.focus()
-        knob.press("Shift+ArrowUp")
-        assert knob.get_attribute("aria-valuetext") != before
-        assert say.inner_text() != start
-        host.get_by_role("button", name="Reset").click()
-        assert knob.get_attribute("aria-valuetext") == before
-        assert say.inner_text() == start
-
-
 def test_a_point_is_dragged(visit):
     page = visit(PLACE).page
     host = page.locator('.tk-interactive.tk-ready[data-figure="transport"]')

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 
 import pytest
 from bs4 import BeautifulSoup
@@ -31,7 +32,7 @@ def test_line_under_the_title_leads_to_the_notebook(visit, theme, width):
 
 def test_every_page_with_a_notebook_offers_it(root):
     for name in pages(root):
-        page = BeautifulSoup((root / HTML / f"{name}.html").read_bytes(), "html.parser")
+        page = soup(root / HTML / f"{name}.html")
         [line] = page.select("p.tk-run")
         assert line.find_previous_sibling().name == "h1", name
         assert (root / HTML / "notebooks" / f"{name}.ipynb").exists()
@@ -45,12 +46,18 @@ def test_every_link_of_a_notebook_has_its_target_in_the_built_book(root):
     made = [notebook(root, name, references, repository) for name in names]
     links = {found for content in made for cell in content.cells for found in link.findall(cell.source)}
     assert len(links) > 20
-    missing = [(file, anchor) for file, anchor in sorted(links) if not has(root / HTML / file, anchor)]
+    missing = [(file, anchor) for file, anchor in sorted(links) if anchor not in anchors(root / HTML / file)]
     assert missing == []
 
 
-def has(file, anchor):
-    """Return whether a built file exists and, if an anchor is given, has an element with this id."""
+@cache
+def anchors(file):
+    """Return the ids of a built file, and "" for the file itself; nothing if there is none."""
     if not file.exists():
-        return False
-    return not anchor or BeautifulSoup(file.read_bytes(), "html.parser").find(id=anchor) is not None
+        return set()
+    return {"", *(element["id"] for element in soup(file).find_all(id=True))}
+
+
+@cache
+def soup(file):
+    return BeautifulSoup(file.read_bytes(), "html.parser")

@@ -270,14 +270,3 @@ def penalty_in_code(data):
         (other_layout, "Result 2 is right"),
     ]
     return wrong, [good, by_heaviside, lambda *x: list(good(*x))]
-
-
-def clipped_values(data):
-    pieces = [
-        "What would c alone do",
-        "her box is small",
-        "both critics are 1-Lipschitz",
-        "critics may be much steeper",
-        "needs no noise",
-    ]
-    return list(zip(["a", "B", "(c)", "e", "f"], pieces, strict=True)), ["d", "D", "(d)"]

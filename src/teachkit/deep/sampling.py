@@ -25,7 +25,7 @@ from teachkit.deep.sampling_flow import flow, flow_matching_part
 from teachkit.deep.unet import check_classes
 from teachkit.diffusion_forward import Schedule
 from teachkit.diffusion_reverse import reverse_variance
-from teachkit.sampling import _descending, ddim_coefficients
+from teachkit.sampling import ddim_coefficients, grid_down
 
 __all__ = ["ancestral", "calls", "clipped", "ddim", "flow", "flow_matching_part", "guided", "heun", "sample"]
 
@@ -258,7 +258,7 @@ def _heun(denoiser: Denoiser, x: Tensor, T: int, moves: list[_Move]) -> Trajecto
 
 
 def _ddim_moves(schedule: Schedule, times: Times, eta: float) -> list[_Move]:
-    grid, moves = [*_descending(times, schedule.T), 0], []
+    grid, moves = grid_down(times, schedule.T), []
     for t, s in pairwise(grid):
         a, b, c = ddim_coefficients(t, s, schedule, eta)
         root = math.sqrt(schedule.abar[t])

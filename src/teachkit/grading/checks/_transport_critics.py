@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from teachkit.grading.draw import Draw
-from teachkit.grading.kinds import Choice, Derivation, Expression, Function, Wrong
+from teachkit.grading.kinds import Derivation, Expression, Function, Wrong
 from teachkit.grading.kinds.base import Data
 from teachkit.wgan import Critic, input_gradient
 
@@ -204,21 +204,3 @@ PENALTY_IN_CODE = Function(
               "of each unit. Its slope is 1 where it is on, whatever its output."),
     ],
 )  # fmt: skip
-
-# --- the value of a clipped critic ---------------------------------------------------------------
-
-CLIPPED_VALUES = Choice(
-    right="d",
-    because="With one hidden layer the value scales like c squared, so c alone may explain the factor 100.",
-    why={
-        "a": "Suppose that Anna and Ben had the same data and the same samples. What would c alone do to their values?",
-        "b": "Her slopes are small because her box is small; she is close to the best that it allows. And is Ben's "
-        "value a distance?",
-        "c": "Put both clip values into the bound on the slope: both critics are 1-Lipschitz. What does that prove "
-        "about W1, an equality or an inequality?",
-        "e": "After the division both values are the same, but 40 is not a distance for that. It is the best value "
-        "in a box with c = 1, where critics may be much steeper than 1.",
-        "f": "Noise may be there too. But can you find a factor of 100 that needs no noise? Look at what c does to "
-        "every weight.",
-    },
-)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from teachkit.grading.checks._diffusion_forward import BACK, KERNEL
 from teachkit.grading.checks._diffusion_guided import GUIDED
-from teachkit.grading.checks._diffusion_scores import KERNEL_DISTANCE, SCORES
+from teachkit.grading.checks._diffusion_scores import SCORES
 from teachkit.grading.checks._diffusion_targets import DROPPED, FOUR_TARGETS, IDEAL, WEIGHT
 from teachkit.grading.checks._diffusion_train import TRAINING
 from teachkit.grading.checks._diffusion_walk import DDIM, WALK
@@ -20,6 +20,5 @@ ITEMS = {
     "training-loss": TRAINING,
     "ddim-step": DDIM,
     "guided-normal": GUIDED,
-    "kernel-distance": KERNEL_DISTANCE,
     "scores-by-hand": SCORES,
 }

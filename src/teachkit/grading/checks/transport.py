@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from teachkit.grading.checks._transport_critics import CLIPPED_VALUES, PENALTY_IN_CODE, TWO_POINTS
+from teachkit.grading.checks._transport_critics import PENALTY_IN_CODE, TWO_POINTS
 from teachkit.grading.checks._transport_line import SORT_BY_HAND, WITH_WEIGHTS, WITNESS
 from teachkit.grading.checks._transport_normal import TURNED_ELLIPSE
 from teachkit.grading.checks._transport_penalty import PENALTY_TO_TRAIN_WITH
 from teachkit.grading.checks._transport_plans import BOUND_BY_PRICES, TIGHT_PAIRS
+from teachkit.grading.checks._transport_scores import KERNEL_DISTANCE
 from teachkit.grading.checks._transport_sinkhorn import BIAS_OF_TWO_POINTS, SINKHORN_STEP
 
 ITEMS = {
@@ -18,8 +19,8 @@ ITEMS = {
     "turned-ellipse": TURNED_ELLIPSE,
     "sinkhorn-step": SINKHORN_STEP,
     "bias-of-two-points": BIAS_OF_TWO_POINTS,
+    "kernel-distance": KERNEL_DISTANCE,
     "two-points-and-a-penalty": TWO_POINTS,
     "penalty-in-code": PENALTY_IN_CODE,
     "penalty-to-train-with": PENALTY_TO_TRAIN_WITH,
-    "clipped-values": CLIPPED_VALUES,
 }
