@@ -47,7 +47,8 @@ def mask(kept: Tensor) -> Tensor:
     return b.to(torch.get_default_dtype())
 
 
-def _checkmask(name: str, mask: Tensor, shape: Shape) -> None:
+def check_mask(name: str, mask: Tensor, shape: Shape) -> None:
+    """Raise ``ValueError`` unless the mask broadcasts to this shape of one entry."""
     fits = mask.ndim <= len(shape) and all(
         m in (1, k) for m, k in zip(reversed(mask.shape), reversed(shape), strict=False)
     )
