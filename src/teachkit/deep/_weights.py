@@ -19,8 +19,8 @@ Net = TypeVar("Net", bound=nn.Module)
 _COUNTER = "num_batches_tracked"  # of batch norm, which only a training without momentum reads
 
 
-def save(path: Path | str, net: nn.Module) -> None:
-    """Write weights and running means to a file, which appears whole or not at all.
+def save(path: Path | str, net: nn.Module, facts: Mapping[str, np.ndarray] | None = None) -> None:
+    """Write weights and running means to a file, and facts as they are; it appears whole or not at all.
 
     Raises:
         ValueError: if a number is not finite as float16.
@@ -31,7 +31,7 @@ def save(path: Path | str, net: nn.Module) -> None:
     if large := [name for name, x in halves.items() if not np.isfinite(x).all()]:
         raise ValueError(f"net: expected numbers that float16 holds, not those in {', '.join(large)}")
     with write_whole(path) as file:
-        np.savez_compressed(file, **halves)
+        np.savez_compressed(file, **halves, **(facts or {}))
 
 
 def read(path: Path | str) -> dict[str, np.ndarray]:
