@@ -60,6 +60,25 @@ class Layer(nn.Module):
         return shape if self.z_shape is None else self.z_shape
 
 
+class Channelwise(Layer):
+    """A layer of images with a fixed number of channels, or of vectors with as many entries."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = _check.count("channels", channels)
+
+    def _noise_shape(self, shape: Shape) -> Shape:
+        if shape[0] != self.channels:
+            raise ValueError(f"x: expected {self.channels} channels, got shape {shown(shape)}")
+        return shape
+
+    def look(self, name: str, y: Tensor) -> int:
+        """Return the number of points of one entry, h w, once its channels are checked."""
+        if y.shape[1] != self.channels:
+            raise ValueError(f"{name}: expected {self.channels} channels, got shape {list(y.shape)}")
+        return y[0, 0].numel()
+
+
 def batch(name: str, x: Tensor, shape: Shape | None) -> Tensor:
     """Return x if it is a batch of at least one entry of this shape, if one is given.
 
