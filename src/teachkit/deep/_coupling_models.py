@@ -82,7 +82,7 @@ def glow(
 def _mixing(name: str, c: int, plu: bool, rng: torch.Generator) -> Layer:
     if name == "conv1x1":
         return Conv1x1(c, plu=plu, rng=rng)
-    return Permutation(c, "reverse") if name == "reverse" else Permutation(c, rng=rng)
+    return Permutation(c, "reverse" if name == "reverse" else "random", rng=rng)
 
 
 def _chain(layers: Sequence[Layer]) -> Chain:

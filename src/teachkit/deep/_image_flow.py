@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from teachkit import _check
-from teachkit.deep._shared import generator
 from teachkit.deep._coupling_layer import Layer
+from teachkit.deep._shared import generator
 
 Shape = tuple[int, int, int]
 _ROWS = 250  # images that go through a flow at a time

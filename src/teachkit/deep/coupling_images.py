@@ -156,7 +156,7 @@ def flow_parts(lr: float = 1e-3, *, weight_decay: float = 0.0) -> tuple[Part]:
         b = batch if isinstance(batch, Tensor) else batch[0]
         return nets[NET].bits_with(b, source.uniform(*b.shape[1:])).mean()
 
-    return (Part(NET, loss, partial(torch.optim.AdamW, lr=lr, weight_decay=weight_decay)),)
+    return (Part(NET, loss, partial(torch.optim.AdamW, lr=lr, weight_decay=weight_decay, fused=True)),)
 
 
 @torch.no_grad()

@@ -107,7 +107,7 @@ class Training:
         self.clip = float("inf") if clip is None else _check.positive("clip", clip)
         self.optimizers = {part.net: part.optimizer(self.nets[part.net].parameters()) for part in self.parts}
         self.averages = {
-            name: AveragedModel(self.nets[name], multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+            name: AveragedModel(self.nets[name], multi_avg_fn=_averaging(decay), use_buffers=True)
             for name, decay in (ema or {}).items()
         }
         self.scaler = torch.amp.GradScaler(source.device.type, enabled=precision == torch.float16)
@@ -237,6 +237,16 @@ def _fixed(nets: Nets, name: str) -> Iterator[None]:
     finally:
         for p in others:
             p.requires_grad_(True)
+
+
+def _averaging(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    """Return the step of an average; whole numbers, such as an order of channels, are copied: rounding breaks them."""
+    floats = get_ema_multi_avg_fn(decay)
+
+    def step(mine: list[Tensor], new: list[Tensor], n: Tensor) -> None:
+        floats(mine, new, n) if mine[0].is_floating_point() else torch._foreach_copy_(mine, new)
+
+    return step
 
 
 class _Whole(nn.Module):
