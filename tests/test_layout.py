@@ -81,6 +81,7 @@ def test_chapter_with_a_module_has_tests_of_its_name(stem):
 
 
 SHARED_BY_MODELS = {"adversarial", "checkpoint", "device", "recording", "source", "train", "unet"}
+SHARED_BY_MODELS |= {"coupling_layers", "coupling_mixing", "coupling_nets"}
 
 
 @pytest.mark.parametrize("path", [p for p in PACKAGE.glob("deep/*.py") if p.stem[0] != "_"], ids=relative)
