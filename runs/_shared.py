@@ -126,6 +126,11 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(*ranks)[0, 1]) if len(a) > 2 else 0.0
 
 
+def clock_of(device: str) -> Callable[[], float]:
+    """Return the process's own clock on the CPU, else the one on the wall: a device's work is no process's time."""
+    return time.process_time if device == "cpu" else time.perf_counter
+
+
 def peak_memory_mb() -> float:
     """Return the largest memory that this process has held."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
@@ -137,13 +142,20 @@ def command(
     config: Any,
     quick: Any,
     profiles: Mapping[str, Any] | None = None,
+    data: str | None = None,
 ) -> None:
-    """Run ``main`` as the command line asks; ``config`` is the profile "cpu", beside others for other machines."""
+    """Run ``main`` as the command line asks; ``config`` is the profile "cpu", beside others for other machines.
+
+    Where ``data`` says what a file of data is, ``--data FILE`` names one, and ``main`` gets it as ``file``.
+    """
     known = {"cpu": config, **(profiles or {})}
     parser = argparse.ArgumentParser(prog=f"python -m runs.{name}", description=f"Record the run {name}.")
     parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds")
     parser.add_argument("--profile", choices=known, default="cpu", help="the machine that it is made for")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / name, help="where the record goes")
     parser.add_argument("--workers", type=int, default=2, help="trainings at a time")
+    if data:
+        parser.add_argument("--data", type=Path, metavar="FILE", help=data)
     options = parser.parse_args()
-    main(quick if options.quick else known[options.profile], options.out, options.workers)
+    more = {"file": options.data} if data else {}
+    main(quick if options.quick else known[options.profile], options.out, options.workers, **more)
