@@ -104,10 +104,11 @@ class BatchNormFlow(Channelwise):
         self.register_buffer("var", torch.ones(channels))
 
     def _forward(self, z: Tensor) -> Pushed:
+        points = self.look("z", z)
         log_scale = 0.5 * (self.var + self.eps).log() - self.log_gamma
         scale = log_scale.exp()
         x = torch.addcmul(_along(self.mean - self.beta * scale, z), z, _along(scale, z))
-        return x, (self.look("z", z) * log_scale.sum()).expand(len(z))
+        return x, (points * log_scale.sum()).expand(len(z))
 
     def _inverse(self, x: Tensor) -> Pushed:
         points = self.look("x", x)

@@ -87,11 +87,14 @@ class Conv1x1(Channelwise):
 
     def _forward(self, z: Tensor) -> Pushed:
         points = self.look("z", z)
-        return _at_each_point(self.matrix(), z), (points * self.log_det()).expand(len(z))
+        with _all_digits(z):
+            return _at_each_point(self.matrix(), z), (points * self.log_det()).expand(len(z))
 
     def _inverse(self, x: Tensor) -> Pushed:
-        points, log_det = self.look("x", x), self.log_det()
-        return _at_each_point(self._inverse_matrix(), x), (-points * log_det).expand(len(x))
+        points = self.look("x", x)
+        with _all_digits(x):
+            log_det = self.log_det()
+            return _at_each_point(self._inverse_matrix(), x), (-points * log_det).expand(len(x))
 
     def _inverse_matrix(self) -> Tensor:
         if not self.plu:
@@ -141,11 +144,14 @@ class Permutation(Channelwise):
         return x[:, self.back], x.new_zeros(len(x))
 
 
+def _all_digits(x: Tensor) -> torch.autocast:
+    return torch.autocast(x.device.type, enabled=False)  # with fewer digits, W and its inverse would not cancel
+
+
 def _at_each_point(W: Tensor, x: Tensor) -> Tensor:
-    with torch.autocast(x.device.type, enabled=False):  # with fewer digits, W and its inverse would not cancel
-        if x.ndim == 2:
-            return x @ W.mT
-        return conv2d(x, W[:, :, None, None]) if x.ndim == 4 else torch.einsum("ij,nj...->ni...", W, x)
+    if x.ndim == 2:
+        return x @ W.mT
+    return conv2d(x, W[:, :, None, None]) if x.ndim == 4 else torch.einsum("ij,nj...->ni...", W, x)
 
 
 def _rotation(c: int, rng: torch.Generator) -> Tensor:
