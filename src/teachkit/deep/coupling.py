@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -27,9 +27,10 @@ _CLIP = 1.0  # largest norm of a training step's gradient
 class CouplingFlow(nn.Module):
     """A flow of coupling layers over a standard normal base, affine (Real NVP) or additive (NICE).
 
-    A layer has one network, with two hidden layers of tanh units, which sees the kept entries. Its last layer
-    starts at zero, so the flow starts as the identity. Kept and moved entries change places from layer to
-    layer. An additive flow ends with a scaling of each coordinate, statement `additive-coupling`.
+    A layer has one network, with two hidden layers of tanh units, which sees the kept entries. It has weights for all
+    entries, and those for the others are never used. Its last layer starts at zero, so the flow starts as the
+    identity. Kept and moved entries change places from layer to layer. An additive flow ends with a scaling of each
+    coordinate, statement `additive-coupling`.
 
     Args:
         d: number of coordinates, at least 2.
@@ -68,23 +69,23 @@ class CouplingFlow(nn.Module):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return x [n, d] and log |det dx/dz| [n] for z [n, d]; statements `affine-coupling`, `coupling-log-det`."""
-        *_, last = self._forward_steps(z)
-        return last
+        halves = self._halves("z", z)
+        sums = [self._move(i, halves) for i in range(len(self.networks))]
+        x = _whole(halves)
+        if self.log_scale is not None:
+            return x * torch.exp(self.log_scale), self.log_scale.sum().expand(len(z))
+        return x, torch.cat(sums).sum(0)
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return z [n, d] and log |det dz/dx| [n] for x [n, d]."""
-        z, log_det = self._points("x", x), x.new_zeros(len(x))
-        if self.log_scale is not None:
-            z, log_det = z * torch.exp(-self.log_scale), log_det - self.log_scale.sum()
-        for i in reversed(range(len(self.networks))):
-            s, t = self._condition(i, z)
-            z, log_det = (z - t) * torch.exp(-s), log_det - s.sum(1)
-        return z, log_det
+        halves, log_det = self._inverse_halves(x)
+        return _whole(halves), log_det
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, [n], for x [n, d]; statement `flow-log-density`."""
-        z, log_det = self.inverse(x)
-        return -0.5 * (z.square().sum(1) + self.d * math.log(2 * math.pi)) + log_det
+        (even, odd), log_det = self._inverse_halves(x)
+        squares = even.square().sum(0) + odd.square().sum(0)
+        return log_det - 0.5 * (squares + self.d * math.log(2 * math.pi))
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
@@ -94,26 +95,49 @@ class CouplingFlow(nn.Module):
 
     def path(self, z: Tensor) -> Iterator[Tensor]:
         """Yield z and its image after each layer, [n, d] each; a scaling layer counts."""
-        return (x for x, _ in self._forward_steps(z))
-
-    def _forward_steps(self, z: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        x, log_det = self._points("z", z), z.new_zeros(len(z))
-        yield x, log_det
+        halves = self._halves("z", z)
+        yield z
         for i in range(len(self.networks)):
-            s, t = self._condition(i, x)
-            x, log_det = x * torch.exp(s) + t, log_det + s.sum(1)
-            yield x, log_det
+            self._move(i, halves)
+            yield (x := _whole(halves))
         if self.log_scale is not None:
-            yield x * torch.exp(self.log_scale), log_det + self.log_scale.sum()
+            yield x * torch.exp(self.log_scale)
 
-    def _condition(self, i: int, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return s and t of layer i, [n, d] each, with 0 at the kept entries."""
-        kept = self.mask[i]
-        out = self.networks[i](x * kept)
+    def _inverse_halves(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         if self.log_scale is not None:
-            return torch.zeros_like(x), out * (1 - kept)
-        raw_s, t = out.chunk(2, dim=1)
-        return BOUND * torch.tanh(raw_s / BOUND) * (1 - kept), t * (1 - kept)
+            x = self._points("x", x) * torch.exp(-self.log_scale)
+        halves = self._halves("x", x)
+        sums = [self._move(i, halves, back=True) for i in reversed(range(len(self.networks)))]
+        if self.log_scale is not None:
+            return halves, -self.log_scale.sum().expand(len(x))
+        return halves, -torch.cat(sums).sum(0)
+
+    def _halves(self, name: str, x: Tensor) -> list[Tensor]:
+        """Return the coordinates 0, 2, ... and 1, 3, ... as rows [m, n]: layer i keeps the half i % 2."""
+        x = self._points(name, x).t()
+        return [x[0::2], x[1::2]]
+
+    def _move(self, i: int, halves: list[Tensor], *, back: bool = False) -> Tensor | None:
+        """Let layer i, or its inverse, replace one half; return the terms of log |det|, [m, n], of an affine layer."""
+        moved = 1 - i % 2
+        s, t = self._condition(i, halves[i % 2])
+        y = halves[moved] - t if back else halves[moved]
+        y = y if s is None else y * torch.exp(-s if back else s)
+        halves[moved] = y if back else y + t
+        return s
+
+    def _condition(self, i: int, kept: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Return s, None in an additive layer, and t of the moved coordinates, from those kept: rows [m, n] all."""
+        first, hidden, last = (self.networks[i][2 * j] for j in range(_DEPTH))
+        a = i % 2
+        h = _affine(first.weight[:, a::2], first.bias, kept).tanh_()
+        h = _affine(hidden.weight, hidden.bias, h).tanh_()
+        W, b = (p.unflatten(0, (-1, self.d))[:, 1 - a :: 2].flatten(0, 1) for p in (last.weight, last.bias))
+        out = _affine(W, b, h)
+        if self.log_scale is not None:
+            return None, out
+        raw_s, t = out.chunk(2)
+        return BOUND * torch.tanh(raw_s / BOUND), t
 
     def _points(self, name: str, x: Tensor) -> Tensor:
         if x.ndim != 2 or x.shape[1] != self.d or len(x) == 0:
@@ -230,6 +254,19 @@ def save_npz(flow: CouplingFlow, path: Path | str) -> None:
     """Write ``to_arrays`` in NumPy's .npz format to a file of this name, which appears whole or not at all."""
     with write_whole(path) as file:
         np.savez_compressed(file, **to_arrays(flow))
+
+
+def _affine(W: Tensor, b: Tensor, rows: Tensor) -> Tensor:
+    """Return W rows + b, one column for each sample; ``addmm`` would first write the biases out, n times."""
+    return torch.mm(W, rows).add_(b[:, None])
+
+
+def _whole(halves: Sequence[Tensor]) -> Tensor:
+    """Return the coordinates in their places, [n, d], from the even and the odd ones."""
+    even, odd = halves
+    x = even.new_empty(even.shape[1], len(even) + len(odd))
+    x[:, 0::2], x[:, 1::2] = even.t(), odd.t()
+    return x
 
 
 def _network(sizes: tuple[int, ...], generator: torch.Generator, dtype: torch.dtype) -> nn.Sequential:
