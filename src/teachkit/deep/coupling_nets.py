@@ -46,13 +46,14 @@ def conv_net(c_in: int, c_out: int, hidden: int = 64, *, rng: torch.Generator) -
     torch.Size([1, 4, 4, 4])
     """
     hidden = _check.count("hidden", hidden)
-    return nn.Sequential(
+    net = nn.Sequential(
         _conv(_check.count("c_in", c_in), hidden, 3, rng),
         nn.ReLU(inplace=True),
         _conv(hidden, hidden, 1, rng),
         nn.ReLU(inplace=True),
         ZeroConv(hidden, _check.count("c_out", c_out)),
     )
+    return net.to(memory_format=torch.channels_last)  # the faster order of numbers for few channels
 
 
 def residual_net(c_in: int, c_out: int, hidden: int = 64, blocks: int = 2, *, rng: torch.Generator) -> nn.Sequential:
@@ -67,12 +68,13 @@ def residual_net(c_in: int, c_out: int, hidden: int = 64, blocks: int = 2, *, rn
     0.0
     """
     hidden, blocks = _check.count("hidden", hidden), _check.count("blocks", blocks)
-    return nn.Sequential(
+    net = nn.Sequential(
         _conv(_check.count("c_in", c_in), hidden, 3, rng),
         *(Block(hidden, rng) for _ in range(blocks)),
         nn.ReLU(inplace=True),
         ZeroConv(hidden, _check.count("c_out", c_out)),
     )
+    return net.to(memory_format=torch.channels_last)  # the faster order of numbers for few channels
 
 
 class Block(nn.Module):
