@@ -34,6 +34,7 @@ from runs._shared import (
 )
 from teachkit.deep import coupling_images
 from teachkit.deep.coupling_images import ImageFlow, flow_parts
+from teachkit.deep.coupling_layers import Coupling
 from teachkit.deep.device import Place, place
 from teachkit.deep.recording import CURVES, progress, read_rows, train
 from teachkit.deep.source import Source
@@ -51,7 +52,7 @@ def small() -> dict[str, dict[str, Any]]:
     return {
         "nice": {"depth": 4, "hidden": 128, "hidden_layers": 2},
         "realnvp": {"scales": 2, "depth": 2, "hidden": 16, "blocks": 1},
-        "glow": {"scales": 2, "depth": 4, "hidden": 24},
+        "glow": {"scales": 2, "depth": 4, "hidden": 32},
     }
 
 
@@ -87,6 +88,7 @@ class Config:
         draws: of the noise for each test image at the end.
         temperatures: of samples.
         checked: depths of Glow with random weights in which rounding errors are measured.
+        stirred: spread of these random weights, see ``_coupling_images.stirred``.
         classes: images of the first are moved to the second.
         seeds: one training of each flow each; the data are the same.
         device: where it runs.
@@ -97,7 +99,7 @@ class Config:
     test: int = 297
     data_seed: int = 0
     sizes: dict[str, dict[str, Any]] = field(default_factory=small)
-    lr: dict[str, float] = field(default_factory=lambda: {"nice": 1e-3, "realnvp": 4e-3, "glow": 4e-3})
+    lr: dict[str, float] = field(default_factory=lambda: {"nice": 2e-3, "realnvp": 5e-3, "glow": 5e-3})
     mixings: tuple[str, ...] = ("reverse", "fixed", "conv1x1")
     depths: tuple[int, ...] = (2, 4, 8)
     weight_decay: float = 0.0
@@ -110,6 +112,7 @@ class Config:
     draws: int = 16
     temperatures: tuple[float, ...] = (0.5, 0.7, 1.0)
     checked: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    stirred: float = 0.3
     classes: tuple[int, int] = (1, 7)
     seeds: tuple[int, ...] = (0, 1, 2)
     device: str = "cpu"
@@ -271,16 +274,22 @@ def pictures(config: Config, flow: ImageFlow, data: Data) -> dict[str, np.ndarra
 
 
 def growth(config: Config, data: Data) -> dict[str, np.ndarray]:
-    """Return the inverse error of Glow with random weights at several depths, [depths], in both precisions."""
-    rows = []
+    """Return the inverse error of Glow with random weights at several depths, [depths], in both precisions.
+
+    "bounded" is Glow as it is, and "free" has no bound of s; where numbers overflow there, the error is not a number.
+    """
+    rows: dict[str, list[float]] = {}
     for depth in config.checked:
-        rng = torch.Generator().manual_seed(0)
-        job = Job("glow", "glow", (("depth", depth),), 0)
-        flow = network(config, job, tuple(data.train.shape[1:]), rng).eval()
-        rows.append(_coupling_images.rounding(_coupling_images.stirred(flow, 1.0, rng), data.test[:ROUNDED]))
-    return {"growth_depth": np.array(config.checked)} | {
-        f"growth_{key}": np.array([row[key] for row in rows]) for key in rows[0]
-    }
+        for bounded in ("bounded", "free"):
+            rng, job = torch.Generator().manual_seed(0), Job("glow", "glow", (("depth", depth),), 0)
+            flow = network(config, job, tuple(data.train.shape[1:]), rng).eval()
+            for layer in flow.modules():
+                if isinstance(layer, Coupling) and bounded == "free":
+                    layer.bound = None
+            errors = _coupling_images.rounding(_coupling_images.stirred(flow, config.stirred, rng), data.test[:ROUNDED])
+            for key, error in errors.items():
+                rows.setdefault(f"growth_{bounded}_{key.removeprefix('inverse_error_')}", []).append(error)
+    return {"growth_depth": np.array(config.checked)} | {key: np.array(row) for key, row in rows.items()}
 
 
 if __name__ == "__main__":
