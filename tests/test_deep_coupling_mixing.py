@@ -65,6 +65,17 @@ def test_actnorm_of_a_constant_channel_is_finite():
     assert torch.isfinite(log_det).all()
 
 
+def test_actnorm_starts_alike_in_all_processes(monkeypatch):
+    """Each process sees other rows, so without a broadcast their weights would differ from then on."""
+    norm = ActNorm(3)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "broadcast", lambda x, source: x.fill_(0.25))  # what the first one has
+    norm.inverse(images().float())
+    assert torch.equal(norm.shift, torch.full((3,), 0.25))
+    assert torch.equal(norm.log_scale, torch.full((3,), 0.25))
+
+
 def test_actnorm_keeps_its_start_in_its_state():
     norm, x = ActNorm(3).double(), images()
     expected = norm.inverse(x)[0]

@@ -17,6 +17,8 @@ from teachkit import _check
 from teachkit.deep._coupling_layer import Layer, Pushed, Shape, shown, sizes
 from teachkit.deep._coupling_split import check_mask, half, join, mask, split
 
+__all__ = ["Chain", "Coupling", "Flatten", "Layer", "MultiScale", "Scaling", "Squeeze"]
+
 Half = Literal["first", "second", "even", "odd"]
 Move = Callable[[Tensor, Tensor | None, Tensor], Tensor]
 BOUND = 2.0  # |s| stays below it
