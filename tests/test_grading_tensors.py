@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from teachkit.coupling import checkerboard
 from teachkit.deep import adversarial, minimax, wgan
 from teachkit.deep._examine import Critic
 from teachkit.grading import Sheet
@@ -20,7 +21,9 @@ from teachkit.grading.tensors import through
 
 ROOT = Path(__file__).parents[1]
 ITEMS = [("games", "generator-losses"), ("games", "packs"), ("games", "spectral-norm"),
-         ("transport", "penalty-to-train-with")]  # fmt: skip
+         ("transport", "penalty-to-train-with"), ("change_of_variables_and_flows", "masked-layer"),
+         ("change_of_variables_and_flows", "squeeze"), ("change_of_variables_and_flows", "mix-the-channels"),
+         ("change_of_variables_and_flows", "bits-per-dimension")]  # fmt: skip
 SUMS = Function(
     cases={"a batch": lambda draw, data: (draw.normal((3, 2)),)},
     reference=lambda x: x.sum(axis=1),
@@ -54,7 +57,8 @@ def test_what_is_said_of_other_functions_is_said_of_these():
 
 @pytest.mark.parametrize(("stem", "item"), ITEMS)
 def test_an_empty_function_is_missing(stem, item):
-    assert look(kinds(stem)[item], lambda *arguments: None, {})[1].missing
+    kind = kinds(stem)[item]
+    assert look(kind, lambda *arguments: None, kind.data(stem, item, "guest"))[1].missing
 
 
 # --- without torch -------------------------------------------------------------------------------
@@ -63,11 +67,12 @@ def test_an_empty_function_is_missing(stem, item):
 @pytest.fixture
 def _no_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "teachkit.deep._examine")
+    for module in ("_examine", "_examine_flows"):
+        monkeypatch.delitem(sys.modules, f"teachkit.deep.{module}", raising=False)
 
 
 @pytest.mark.usefixtures("_no_torch")
-@pytest.mark.parametrize("stem", ["games", "transport"])
+@pytest.mark.parametrize("stem", ["games", "transport", "change_of_variables_and_flows"])
 def test_a_sheet_opens_without_torch_and_the_items_say_what_they_need(stem, tmp_path, monkeypatch):
     monkeypatch.setenv("TEACHKIT_BOOK", "1")
     monkeypatch.chdir(tmp_path)
@@ -137,3 +142,36 @@ def test_the_gradient_of_the_norm_tends_to_that_of_the_decomposition():
     U, s, V = np.linalg.svd(W)
     assert sigma == pytest.approx(s[0])
     np.testing.assert_allclose(slope, np.outer(U[:, 0], V[0]), atol=1e-8)
+
+
+def test_the_masked_layer_undoes_what_its_formula_does():
+    x, mask, A, B, _ = kinds("change_of_variables_and_flows")["masked-layer"].arguments({})["a checkerboard"]
+    z, log_det = kinds("change_of_variables_and_flows")["masked-layer"].reference(x, mask, A, B, 0)
+    u = torch.from_numpy(mask * z).flatten(1)
+    s, t = ((f(u @ torch.from_numpy(w))).reshape(z.shape).numpy() for f, w in ((torch.tanh, A), (lambda y: y, B)))
+    np.testing.assert_allclose(mask * z + (1 - mask) * (z * np.exp(s) + t), x, atol=1e-12)
+    np.testing.assert_allclose(log_det, -((1 - checkerboard(3, 3)) * s).sum((1, 2, 3)), atol=1e-12)
+
+
+@pytest.mark.parametrize("case", ["three channels", "all of r above 0"])
+def test_the_mixing_of_channels_has_the_jacobian_that_autograd_finds(case):
+    kind = kinds("change_of_variables_and_flows")["mix-the-channels"]
+    z, P, L, U, r = kind.arguments({})[case]
+    x, log_det = kind.reference(z, P, L, U, r)
+    W = torch.from_numpy(P @ (np.tril(L, -1) + np.eye(len(r))) @ (np.triu(U, 1) + np.diag(r)))
+    layer = lambda z: torch.nn.functional.conv2d(z, W[:, :, None, None])  # noqa: E731
+    np.testing.assert_allclose(layer(torch.from_numpy(z)).numpy(), x, atol=1e-12)
+    J = torch.autograd.functional.jacobian(layer, torch.from_numpy(z[:1])).reshape(z[0].size, z[0].size)
+    np.testing.assert_allclose(log_det, torch.linalg.slogdet(J).logabsdet.item(), atol=1e-10)
+
+
+def test_a_gradient_that_is_nan_is_noticed():
+    kind = kinds("change_of_variables_and_flows")["masked-layer"]
+
+    def masked_late(x, s, t, mask):
+        z = torch.where(mask == 1, x, (x - t(mask * x)) * torch.exp(-s(mask * x)))
+        return z, -torch.where(mask == 1, 0, s(mask * x)).sum((1, 2, 3))
+
+    _, verdict = look(kind, masked_late, {})
+    assert 0 < verdict.score < 1
+    assert "is NaN" in verdict.message

@@ -132,54 +132,6 @@ def sum_of_sigmoids(data):
     return list(wrong), [right, longer, {**right, "x": "K*sigmoid(0)"}]
 
 
-def density_of_a_chain(data):
-    a, b, c, x1, x2 = (data[name] for name in ("a", "b", "c", "x1", "x2"))
-    z1 = x1 / np.exp(c * x2)
-    z2 = (x2 - b * z1) / np.exp(a * z1)
-    base = -np.log(2 * np.pi) - (z1**2 + z2**2) / 2
-    right = base - a * z1 - c * x2
-    late = -np.log(2 * np.pi) - (z1**2 + (x2 / np.exp(a * z1) - b * z1) ** 2) / 2
-    undone_first = np.array([x1, (x2 - b * x1) * np.exp(-a * x1)])
-    undone_first[0] *= np.exp(-c * undone_first[1])
-    swapped = -np.log(2 * np.pi) - (undone_first**2).sum() / 2 - a * x1 - c * (x2 - b * x1) * np.exp(-a * x1)
-    pushed = np.array([x1, x2 * np.exp(a * x1) + b * x1])
-    stretched = a * x1 + c * pushed[1]
-    pushed[0] *= np.exp(c * pushed[1])
-    wrong = [
-        (base + a * z1 + c * x2, "wrong sign"),
-        (base, "The log-determinants are missing"),
-        (base - a * z1, "of the second layer is missing"),
-        (f"{base - c * x2:.6f}", "of the first layer is missing"),
-        (base - a * x1 - c * x2, "The place is wrong"),
-        (base + a * z1 - c * x2, "of the first layer has the wrong sign"),
-        (base - a * z1 + c * x2, "of the second layer has the wrong sign"),
-        (base - a * z1 - c * z2, "You take both log-determinants at z"),
-        (late - a * z1 - c * x2, "before its shift"),
-        (right + np.log(2 * np.pi), "constant of the normal density in the plane"),
-        (right + np.log(2 * np.pi) / 2, "that of the line"),
-        (np.exp(right), "its logarithm is asked for"),
-        (right / np.log(2), "That is the number in bits"),
-        (swapped, "Undo the last first"),
-        (-np.log(2 * np.pi) - (pushed**2).sum() / 2 - stretched, "You push x forward"),
-    ]
-    return wrong, [right, f"{right / np.log(2):.5f} bits", f"{right:.4f}", np.float32(right), [right]]
-
-
-def zeros_of_the_jacobian(data):
-    wrong = [
-        ("0", "look at one that moved first"),
-        ("m*m", "does depend on itself"),
-        ("3*m**2 - 2*m", "after one layer"),
-        ("2*m**2 - 2*m", "You have counted both halves"),
-        ("2*m**2 - m", "you count all entries but one"),
-        ("(m**2 - m)/2", "both count"),
-        ("m", "are never zero. Count"),
-        ("3*m**2 + m", "the other entries"),
-        ("(2*m)**2/2", "half of the Jacobian"),
-    ]
-    return wrong, ["m*(m-1)", "m**2 - m", "(m - 1)**2 + m - 1", "4*m**2 - 2*m**2 - m**2 - m"]
-
-
 def keeping_volume(data):
     wrong = [
         ((True, "f"), "What does that say about p_X"),

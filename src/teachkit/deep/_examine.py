@@ -6,6 +6,7 @@ fault that no number shows: a result that leads back to nothing can't be trained
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -28,12 +29,12 @@ def plain(answer: Answer, *arrays: np.ndarray) -> Any:
     return answer(*map(torch.from_numpy, arrays))
 
 
-def packing(answer: Answer, x: np.ndarray, m: int) -> Any:
-    """Return the packs of m samples, which must lead back to the samples."""
-    packs = answer(samples := torch.from_numpy(x).requires_grad_(), m)
-    if packs is not None:
-        _leads_back(packs, "the packs", "the samples", samples)
-    return packs
+def rearranging(answer: Answer, x: np.ndarray, *rest: Any) -> Any:
+    """Return what the function makes of x, which must lead back to x."""
+    out = answer(samples := torch.from_numpy(x).requires_grad_(), *rest)
+    if out is not None:
+        leads_back(out, "the result", "the argument", samples)
+    return out
 
 
 def spectral_norm(answer: Answer, W: np.ndarray, u: np.ndarray, steps: int) -> Any:
@@ -48,7 +49,7 @@ def spectral_norm(answer: Answer, W: np.ndarray, u: np.ndarray, steps: int) -> A
     if not isinstance(out, tuple | list) or len(out) != 2:
         raise UnusableError("it should return two results, sigma and the new u.")
     sigma, u_next = out
-    _leads_back(sigma, "sigma", "W", weight)
+    leads_back(sigma, "sigma", "W", weight)
     if sigma.ndim:
         raise UnusableError(f"sigma should be one number, of the shape [], and has the shape {list(sigma.shape)}.")
     (gradient,) = torch.autograd.grad(sigma, weight)
@@ -97,7 +98,7 @@ def gradient_penalty(answer: Answer, *arrays: np.ndarray) -> Any:
             "the penalty doesn't lead back to the critic's weights: slopes are taken as plain numbers, "
             "unless create_graph=True asks for ones that can be differentiated again."
         )
-    _leads_back(penalty, "the penalty", "the critic's weights", *critic.parameters())
+    leads_back(penalty, "the penalty", "the critic's weights", *critic.parameters())
     if any(w.grad is not None for w in critic.parameters()):
         raise UnusableError(
             "backward() leaves gradients in the .grad of the critic's weights, and an optimiser would take them for a "
@@ -105,15 +106,15 @@ def gradient_penalty(answer: Answer, *arrays: np.ndarray) -> Any:
         )
     if not torch.equal(penalty, again := answer(critic, *batch)) and not torch.allclose(penalty, again):
         raise UnusableError("it gives another number at each call: use the u that it gets, and draw none.")
-    _whole_slope(penalty, critic, lambda: answer(critic, *batch))
+    weights = list(critic.parameters())
+    whole_slope(penalty, weights, lambda: answer(critic, *batch), "the penalty", "the critic's weights")
     return penalty
 
 
-def _whole_slope(penalty: Tensor, critic: Critic, again: Callable[[], Tensor]) -> None:
+def whole_slope(value: Tensor, weights: list[Tensor], again: Callable[[], Tensor], what: str, where: str) -> None:
     """Raise unless the gradient by the weights is that of the value, measured along one direction."""
-    weights = list(critic.parameters())
-    way = [torch.cos(1 + torch.arange(w.numel(), dtype=w.dtype)).reshape(w.shape) for w in weights]
-    slopes = torch.autograd.grad(penalty.sum(), weights, allow_unused=True)
+    way = [torch.cos(1 + torch.arange(w.numel(), dtype=w.dtype)).reshape(w.shape) * w.detach().abs() for w in weights]
+    slopes = torch.autograd.grad(value.sum(), weights, allow_unused=True)
     slope = sum(float((g * d).sum()) for g, d in zip(slopes, way, strict=True) if g is not None)
     ends = []
     for sign in (1, -2):  # to one side, then from there to the other
@@ -121,10 +122,18 @@ def _whole_slope(penalty: Tensor, critic: Critic, again: Callable[[], Tensor]) -
             for w, d in zip(weights, way, strict=True):
                 w += sign * _STEP * d
         ends.append(float(again()))
+    with torch.no_grad():
+        for w, d in zip(weights, way, strict=True):
+            w += _STEP * d
     measured = (ends[0] - ends[1]) / (2 * _STEP)
+    if math.isnan(slope):
+        raise UnusableError(
+            f"the value of {what} is a number, but its gradient by {where} is NaN: on the way back a slope of 0 meets "
+            "an infinity, in a part that the value does not show."
+        )
     if abs(measured - slope) > _OFF * (1 + abs(measured)):
         raise UnusableError(
-            "the value of the penalty depends on the critic's weights in more ways than its gradient knows of: "
+            f"the value of {what} depends on {where} in more ways than its gradient knows of: "
             "a part of it is cut off by detach(), item() or no_grad()."
         )
 
@@ -184,7 +193,7 @@ def _one_loss(answer: Answer, net: Watched, x0: Tensor, abar: Tensor) -> float |
     if loss is None:
         return None
     if not calls:
-        _leads_back(loss, "the loss", "the network's weights", net.shift)
+        leads_back(loss, "the loss", "the network's weights", net.shift)
     if loss.ndim:
         raise UnusableError(f"the loss should be one number, of the shape [], and has the shape {list(loss.shape)}.")
     if len(net.seen) != calls + 1:
@@ -202,7 +211,7 @@ def _kernel_seen(seen: list[tuple[Tensor, Tensor]], x0: Tensor, T: int) -> tuple
     noise = x - factor[:, :, None] * known
     size = noise.square().mean(2).sqrt()
     _check_draws(x, t, noise, known, T)
-    _check_axes(noise.reshape(*noise.shape[:2], *x0.shape[1:]))
+    check_axes(noise.reshape(*noise.shape[:2], *x0.shape[1:]))
     counts = [(t == k).double().mean().item() for k in range(T + 1)]
     at = [t == k for k in range(1, T + 1)]
     signal = [factor[here].mean().item() if here.any() else 0.0 for here in at]
@@ -231,17 +240,17 @@ def _check_draws(x: Tensor, t: Tensor, noise: Tensor, known: Tensor, T: int) -> 
         raise UnusableError("all pictures of a batch get the same noise: draw noise of the shape of x0.")
 
 
-def _check_axes(noise: Tensor) -> None:
+def check_axes(noise: Tensor, like: str = "x0") -> None:
     """Raise if the noise, [calls, n, c, h, w], is the same along one axis of a picture."""
     noise = noise - noise.mean((-3, -2, -1), keepdim=True)
     for axis, what in (-3, "colours"), (-2, "rows"), (-1, "columns"):
         # Independent numbers keep (k - 1)/k of their square, at least a half.
         within = (noise - noise.mean(axis, keepdim=True)).square().sum()
         if noise.shape[axis] > 1 and within < 0.25 * noise.square().sum():
-            raise UnusableError(f"all {what} of a picture get the same noise: draw noise of the shape of x0.")
+            raise UnusableError(f"all {what} of a picture get the same noise: draw noise of the shape of {like}.")
 
 
-def _leads_back(result: Any, what: str, where: str, *sources: Tensor) -> None:
+def leads_back(result: Any, what: str, where: str, *sources: Tensor) -> None:
     """Raise unless the result is a tensor from which a gradient comes back to one of the sources."""
     if not isinstance(result, Tensor):
         raise UnusableError(

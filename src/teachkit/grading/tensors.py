@@ -15,12 +15,13 @@ _MISSING = (
 )
 
 
-def through(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def through(name: str, module: str = "_examine") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return what makes a function of arrays from a student's function of tensors, for ``Function(adapt=...)``.
 
     Args:
-        name: A function of ``teachkit.deep._examine``, which calls the student's function. It is looked for when an
-            answer is checked, and not before.
+        name: A function of the module, which calls the student's function. It is looked for when an answer is checked,
+            and not before.
+        module: ``_examine`` of ``teachkit.deep``, or one beside it.
 
     Returns:
         An adapter; it raises ``UnusableError`` where torch is missing.
@@ -28,7 +29,7 @@ def through(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     def adapt(answer: Callable[..., Any]) -> Callable[..., Any]:
         try:
-            examine = getattr(importlib.import_module("teachkit.deep._examine"), name)
+            examine = getattr(importlib.import_module(f"teachkit.deep.{module}"), name)
         except ImportError:
             raise UnusableError(_MISSING) from None
 

@@ -1,294 +1,267 @@
-"""Checks of two items of sheet 6: coupling layers as functions."""
+"""Checks of two items of sheet 6 that are written with torch: a masked layer undone, and the squeeze."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from teachkit.coupling import affine_forward, affine_inverse, checkerboard
+from teachkit.coupling import affine_inverse, channel, checkerboard, squeeze
 from teachkit.grading.draw import Draw
 from teachkit.grading.kinds import Function, Wrong
+from teachkit.grading.kinds.base import Data
+from teachkit.grading.tensors import through
 
-Data = dict[str, Any]
-Part = Callable[[np.ndarray], np.ndarray]
+# --- a masked layer, undone ----------------------------------------------------------------------
 
-
-def _log_scale(u: np.ndarray) -> np.ndarray:
-    return 0.5 * np.sin(u + 2 * u.mean(axis=-1, keepdims=True))
-
-
-def _shift(u: np.ndarray) -> np.ndarray:
-    return u**2 - u.mean(axis=-1, keepdims=True)
-
-
-def _batch(n: int, d: int) -> Callable[[Draw, Data], tuple[np.ndarray, Part, Part]]:
-    return lambda draw, _: (draw.normal((n, d)), _log_scale, _shift)
-
-
-def _whole(draw: Draw, _: Data) -> tuple[np.ndarray, Part, Part]:
-    return np.array([[draw.integer(-3, 3) for _ in range(4)] for _ in range(5)]), _log_scale, _shift
-
-
-def _halves(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return x[:, : x.shape[1] // 2], x[:, x.shape[1] // 2 :]
-
-
-def _inverse(x: np.ndarray, s: Part, t: Part) -> tuple[np.ndarray, np.ndarray]:
-    half = x.shape[1] // 2
-    mask = np.arange(2 * half) < half
-    wide = lambda f: lambda u: np.tile(f(u[:, :half]), 2)  # noqa: E731 - the library's conditioners are d wide
-    return affine_inverse(x, wide(s), wide(t), mask)
-
-
-Moved = Callable[[np.ndarray, np.ndarray, Part, Part], np.ndarray]
-
-
-def _undone(z2: Moved, sign: int, half: int = 0) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Return a wrong inverse: ``z2`` makes the moved half from the two halves of x, and from s and t.
-
-    The log-determinant is the sum of s, taken at the half of this number, with this sign.
-    """
-
-    def inverse(x: np.ndarray, s: Part, t: Part) -> tuple[np.ndarray, np.ndarray]:
-        halves = _halves(x)
-        return np.concatenate([halves[0], z2(*halves, s, t)], axis=1), sign * s(halves[half]).sum(axis=1)
-
-    return inverse
-
-
-def _moved(message: str, z2: Moved, *also: Moved) -> list[Wrong]:
-    """Name wrong inverses, each with the log-determinant of the inverse and of the layer, at either half."""
-    return [Wrong(_undone(x, sign, half), message) for x in (z2, *also) for sign in (-1, 1) for half in (0, 1)]
-
-
-def _exchanged(x: np.ndarray, s: Part, t: Part) -> tuple[np.ndarray, np.ndarray]:
-    x1, x2 = _halves(x)
-    return np.concatenate([(x1 - t(x2)) * np.exp(-s(x2)), x2], axis=1), -s(x2).sum(axis=1)
-
-
-def _counted(message: str, log_det: Callable[[np.ndarray], Any]) -> Wrong:
-    """Name a wrong inverse: the points are right, and ``log_det`` makes the other result from s."""
-    return Wrong(lambda x, s, t: (_inverse(x, s, t)[0], log_det(s(_halves(x)[0]))), f"The points are right. {message}")
-
-
-# --- a masked layer on images --------------------------------------------------------------------
-
-
-def _images(n: int, h: int, w: int, loud: float = 0) -> Callable[[Draw, Data], tuple[Any, ...]]:
-    """Return a case: images, s and t, a checkerboard; at its kept pixels s is larger by ``loud``."""
-    mask = checkerboard(h, w)
-    return lambda draw, _: (draw.normal((n, h, w)), lambda u: _log_scale(u) + loud * mask, _shift, mask)
-
-
-def _masked(z: np.ndarray, s: Part, t: Part, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    shape = z.shape
-    flat = lambda f: lambda u: f(u.reshape(shape)).reshape(len(u), -1)  # noqa: E731
-    x, log_det = affine_forward(z.reshape(len(z), -1), flat(s), flat(t), mask.ravel())
-    return x.reshape(shape), log_det
-
-
+Pair = tuple[np.ndarray, np.ndarray]
 Seen = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From the images and the mask to what s or t is given."""
+Back = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""From x, s and t to the moved entries of z."""
+Count = Callable[[np.ndarray, np.ndarray], Any]
+"""From s and 1 - mask to what is returned as the log-determinant."""
 
 
-def _kept(z: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return mask * z
+def _layer(n: int, c: int, h: int, w: int, mask: np.ndarray, extra: float = 0) -> Callable[..., tuple[Any, ...]]:
+    """Return a case: images, the mask, the weights of s and t, and what s is larger by at the kept entries."""
+    d = c * h * w
+
+    def case(draw: Draw, _: Data) -> tuple[Any, ...]:
+        weights = [0.5 * draw.normal((d, d)) for _ in range(2)]
+        return (draw.normal((n, c, h, w)), mask, *weights, extra)
+
+    return case
 
 
-def _whole_image(z: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return z
+def _networks(x: np.ndarray, mask: np.ndarray, A: np.ndarray, B: np.ndarray, extra: float) -> tuple[Any, Any]:
+    """Return s and t, both from [n, d] to [n, d]."""
+    loud = extra * np.broadcast_to(mask, x.shape[1:]).ravel()
+    return lambda u: np.tanh(u @ A) + loud, lambda u: u @ B
 
 
-def _other(z: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return (1 - mask) * z
+def _undo(x: np.ndarray, mask: np.ndarray, *weights: Any) -> Pair:
+    board = np.broadcast_to(mask, x.shape[1:]).ravel()
+    z, log_det = affine_inverse(x.reshape(len(x), -1), *_networks(x, mask, *weights), board)
+    return z.reshape(x.shape), log_det
+
+
+def _kept(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return mask * x
+
+
+def _whole(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return x
+
+
+def _other(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return (1 - mask) * x
+
+
+def _back(x: np.ndarray, s: np.ndarray, t: np.ndarray) -> np.ndarray:
+    return (x - t) * np.exp(-s)
+
+
+def _sum(s: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    return -(moved * s).sum(axis=(1, 2, 3))
+
+
+def _all(s: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    return -s.sum(axis=(1, 2, 3))
 
 
 def _typed(
-    s_sees: Seen = _kept, t_sees: Seen = _kept, moves: Seen = _whole_image, early: bool = True, all_s: bool = False
-) -> Callable[..., Any]:
-    """Return the formula as typed with what s and t see and what is moved.
+    s_sees: Seen = _kept,
+    t_sees: Seen = _kept,
+    back: Back = _back,
+    count: Count = _sum,
+    early: bool = True,
+    outer: bool = True,
+    swap: bool = False,
+) -> Callable[..., tuple[np.ndarray, Any]]:
+    """Return the inverse as typed, with something changed.
 
-    ``early`` says that s is masked before the exponential, ``all_s`` that the log-determinant adds s over all pixels.
+    ``early`` says that s is masked before the exponential, ``outer`` that the kept entries are put back, ``swap`` that
+    the mask is read the other way round.
     """
 
-    def forward(z: np.ndarray, s: Part, t: Part, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        log_scale, moved = s(s_sees(z, mask)), 1 - mask
-        factor = np.exp(moved * log_scale if early else log_scale)
-        x = mask * z + moved * (moves(z, mask) * factor + t(t_sees(z, mask)))
-        return x, (log_scale if all_s else moved * log_scale).sum(axis=(1, 2))
-
-    return forward
-
-
-def _mistyped(message: str, **how: Seen) -> list[Wrong]:
-    """Name a mistake in the formula, with s masked early or late, and in the log-determinant or not."""
-    return [
-        Wrong(_typed(**how, early=early, all_s=all_s), message if early else f"{message} {_LATE}")
-        for early in (True, False)
-        for all_s in (False, True)
-    ]
-
-
-def _summed(message: str, log_det: Callable[[np.ndarray, np.ndarray], Any]) -> list[Wrong]:
-    """Name a mistake in the log-determinant, which is made of s and the mask, alone and with a late mask on s."""
-
-    def layer(early: bool) -> Callable[..., tuple[np.ndarray, Any]]:
-        return lambda z, s, t, mask: (_typed(early=early)(z, s, t, mask)[0], log_det(s(mask * z), mask))
-
-    return [Wrong(layer(True), f"The images are right. {message}"), Wrong(layer(False), f"{message} {_LATE}")]
-
-
-def _unmasked(all_s: bool, masked_s: bool) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Return a layer that shifts the kept pixels, too; s is masked in the image or not, and in its sum or not."""
-
-    def forward(z: np.ndarray, s: Part, t: Part, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        log_scale = s(mask * z)
-        moved = (1 - mask) * log_scale
-        x = z * np.exp(moved if masked_s else log_scale) + t(mask * z)
-        return x, (log_scale if all_s else moved).sum(axis=(1, 2))
-
-    return forward
-
-
-def _back(sign: int) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Return the inverse in the place of the layer, with its log-determinant or the layer's."""
-
-    def inverse(z: np.ndarray, s: Part, t: Part, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        log_scale = (1 - mask) * s(mask * z)
-        return mask * z + (1 - mask) * (z - t(mask * z)) * np.exp(-log_scale), sign * log_scale.sum(axis=(1, 2))
+    def inverse(x: np.ndarray, mask: np.ndarray, *weights: Any) -> tuple[np.ndarray, Any]:
+        nets = _networks(x, mask, *weights)
+        mask, moved = (1 - mask, mask) if swap else (mask, 1 - mask)
+        s, t = (
+            f(sees(x, mask).reshape(len(x), -1)).reshape(x.shape)
+            for f, sees in zip(nets, (s_sees, t_sees), strict=True)
+        )
+        with np.errstate(all="ignore"):
+            z = back(x, moved * s if early else s, t)
+            return (mask * x + moved * z if outer else z), count(s, moved)
 
     return inverse
 
 
+def _mistaken(message: str, **how: Any) -> Iterator[Wrong]:
+    """Yield a mistake in z: alone, with s masked late, and with each of the two likely log-determinants."""
+    for early in (True, False):
+        for count in (_sum, _all, lambda s, moved: -_sum(s, moved)):
+            yield Wrong(_typed(**how, early=early, count=count), message if early else f"{message} {_LATE}")
+
+
+def _counted(message: str, count: Count) -> Iterator[Wrong]:
+    """Yield a mistake in the log-determinant, alone and with s masked late."""
+    yield Wrong(_typed(count=count), f"z is right. {message}", 0.4)
+    yield Wrong(_typed(count=count, early=False), f"{message} {_LATE}", 0.3)
+
+
 _LATE = (
-    "Where s is large at kept pixels, exp(s) overflows, and 0 times infinity is no number. When is it too late to mask?"
+    "Where s is far below 0 at kept entries, exp(-s) overflows, and 0 times infinity is no number. When is it too late "
+    "to mask?"
 )
-_LEAK = "may see the kept pixels only, or the inverse would need what it is looking for, and the log-det would differ."
+_LEAK = "may see the kept entries only: those of x, which the layer has left as they were."
+
+MASKED = Function(
+    adapt=through("masked_inverse", "_examine_flows"),
+    cases={
+        "a checkerboard": _layer(5, 1, 3, 3, checkerboard(3, 3)[None]),
+        "two channels, one board for both": _layer(3, 2, 2, 3, checkerboard(2, 3)[None]),
+        "a mask of channels": _layer(3, 2, 2, 2, channel(2)[:, None, None]),
+        "one image": _layer(1, 1, 2, 4, checkerboard(2, 4)[None]),
+        "s = -1000 at the kept entries": _layer(2, 1, 4, 2, checkerboard(4, 2)[None], extra=-1000),
+    },
+    reference=_undo,
+    wrong=[
+        Wrong(_typed(early=False), _LATE, 0.5),
+        *_mistaken(f"You give s and t the whole x. They {_LEAK}", s_sees=_whole, t_sees=_whole),
+        *_mistaken(f"You give s the whole x. It {_LEAK}", s_sees=_whole),
+        *_mistaken(f"You give t the whole x. It {_LEAK}", t_sees=_whole),
+        *_mistaken(f"You give s and t the moved entries. They {_LEAK}", s_sees=_other, t_sees=_other),
+        *_mistaken("That is the layer itself. Undo its last step first: what was added at the end?",
+                   back=lambda x, s, t: x * np.exp(s) + t),
+        *_mistaken("The order is off: t was added after the scaling, so it goes before the scaling is undone.",
+                   back=lambda x, s, t: x * np.exp(-s) - t),
+        *_mistaken("The shift is undone; the scaling by exp(s) is applied a second time.",
+                   back=lambda x, s, t: (x - t) * np.exp(s)),
+        *_mistaken("The scaling is undone; the shift by t is applied a second time.",
+                   back=lambda x, s, t: (x + t) * np.exp(-s)),
+        *_mistaken("You divide by s. The layer multiplies by exp(s).", back=lambda x, s, t: (x - t) / s),
+        *_mistaken("The kept entries are changed, too. The layer has left them as they were.", outer=False),
+        *_mistaken("You keep where the mask is 0. In this book a 1 says keep.", swap=True),
+        Wrong(lambda x, mask, *weights: ((1 - mask) * _undo(x, mask, *weights)[0], _undo(x, mask, *weights)[1]),
+              "The kept entries have become 0: the term mask * x is missing.", 0.3),
+        Wrong(lambda *arguments: _undo(*arguments)[::-1], "Both results are right, in the wrong order: z comes first.",
+              0.6),
+        *_counted("The log-determinant counts the moved entries only; a kept one has the factor 1.", _all),
+        *_counted("The log-determinant counts the kept entries. It is the others that are scaled.",
+                  lambda s, moved: -((1 - moved) * s).sum(axis=(1, 2, 3))),
+        *_counted("The log-determinant has the sign of the layer; give that of the inverse.",
+                  lambda s, moved: -_sum(s, moved)),
+        *_counted("The logarithm of a product is a sum over the moved entries, not a mean.",
+                  lambda s, moved: _sum(s, moved) / s[0].size),
+        *_counted("The logarithm of a product is a sum over the moved entries, not a mean.",
+                  lambda s, moved: _sum(s, moved) / np.broadcast_to(moved, s.shape[1:]).sum()),
+        *_counted("An image has one log-determinant, the sum over its channels, too.",
+                  lambda s, moved: -(moved * s).sum(axis=(2, 3))),
+        *_counted("You add over the batch; each image has its own log-determinant.",
+                  lambda s, moved: -(moved * s).sum()),
+        *_counted("You return one number for each entry; an image has one, their sum.", lambda s, moved: -moved * s),
+        *_counted("A log-determinant of 0 says that volumes are kept; exp(s) changes them.",
+                  lambda s, moved: np.zeros(len(s))),
+        *_counted("You return the determinant; its logarithm is asked for.",
+                  lambda s, moved: np.exp(_sum(s, moved))),
+        *_counted("You add the factors exp(-s). A determinant is their product, and its logarithm a sum of logarithms.",
+                  lambda s, moved: (moved * np.exp(-moved * s)).sum(axis=(1, 2, 3))),
+    ],
+)  # fmt: skip
+
+# --- the squeeze ---------------------------------------------------------------------------------
 
 
-LAYERS = {
-    "invert-a-layer": Function(
-        cases={
-            "a batch": _batch(5, 4),
-            "one row": _batch(1, 4),
-            "as many rows as moved entries": _batch(3, 6),
-            "whole numbers": _whole,
-        },
-        reference=_inverse,
-        wrong=[
-            *_moved(
-                "That is the layer itself. Undo its last step first: what was added at the end?",
-                lambda x1, x2, s, t: x2 * np.exp(s(x1)) + t(x1),
-            ),
-            *_moved(
-                "The order is off: t was added after the scaling, so it goes before the scaling is undone.",
-                lambda x1, x2, s, t: x2 * np.exp(-s(x1)) - t(x1),
-            ),
-            *_moved(
-                "You give s or t the moved half. They were computed from the kept one, which is still there.",
-                lambda x1, x2, s, t: (x2 - t(x2)) * np.exp(-s(x2)),
-                lambda x1, x2, s, t: (x2 - t(x1)) * np.exp(-s(x2)),
-                lambda x1, x2, s, t: (x2 - t(x2)) * np.exp(-s(x1)),
-            ),
-            *_moved(
-                "The shift is undone; the scaling by exp(s) is applied a second time.",
-                lambda x1, x2, s, t: (x2 - t(x1)) * np.exp(s(x1)),
-            ),
-            *_moved(
-                "The scaling is undone; the shift by t is applied a second time.",
-                lambda x1, x2, s, t: (x2 + t(x1)) * np.exp(-s(x1)),
-            ),
-            *_moved(
-                "You divide by s. The layer multiplies by exp(s).",
-                lambda x1, x2, s, t: (x2 - t(x1)) / s(x1),
-            ),
-            Wrong(
-                lambda x, s, t: ((x - t(x)) * np.exp(-s(x)), -s(x).sum(axis=1)),
-                "You move the whole of x. The first half is kept, and s and t take halves.",
-            ),
-            Wrong(_exchanged, "You keep the second half and move the first. The layer keeps the first one."),
-            Wrong(
-                lambda x, s, t: _inverse(x, s, t)[::-1], "Both results are right, in the wrong order: z comes first."
-            ),
-            _counted(
-                "The log-determinant has the sign of the forward map; give that of the inverse.",
-                lambda s: s.sum(axis=1),
-            ),
-            _counted(
-                "The logarithm of a product is a sum over the moved entries, not their mean.",
-                lambda s: -s.mean(axis=1),
-            ),
-            _counted("You add over the batch; each row has its own log-determinant.", lambda s: -s.sum(axis=0)),
-            _counted("You add over the whole batch; each row has its own log-determinant.", lambda s: -s.sum()),
-            _counted("You return one number for each entry; a row has one, their sum.", lambda s: -s),
-            _counted(
-                "A log-determinant of 0 says that volumes are kept; exp(s) changes them.", lambda s: np.zeros(len(s))
-            ),
-            _counted("You return the determinant; its logarithm is asked for.", lambda s: np.exp(-s.sum(axis=1))),
-        ],
-    ),
-    "masked-layer": Function(
-        cases={
-            "a batch of images": _images(5, 4, 4),
-            "one image": _images(1, 4, 4),
-            "as many images as rows of pixels": _images(4, 4, 2),
-            "a wide image": _images(3, 2, 6),
-            "a large s at the kept pixels": _images(2, 4, 4, loud=1000),
-        },
-        reference=_masked,
-        wrong=[
-            Wrong(_typed(early=False), _LATE),
-            *_mistyped(f"You give s and t the whole z. They {_LEAK}", s_sees=_whole_image, t_sees=_whole_image),
-            *_mistyped(f"You give s the whole z. It {_LEAK}", s_sees=_whole_image),
-            *_mistyped(f"You give t the whole z. It {_LEAK}", t_sees=_whole_image),
-            *_mistyped(f"You give s and t the pixels that are moved. They {_LEAK}", s_sees=_other, t_sees=_other),
-            *_mistyped("The moved pixels have lost their z: s and t see mask * z, exp(s) multiplies z.", moves=_kept),
-            Wrong(
-                lambda z, s, t, mask: _masked(z, s, t, 1 - mask),
-                "You keep the pixels where the mask is 0. In this book a 1 says keep.",
-            ),
-            Wrong(
-                lambda z, s, t, mask: ((1 - mask) * _masked(z, s, t, mask)[0], _masked(z, s, t, mask)[1]),
-                "The kept pixels have become 0: the term mask * z is missing.",
-            ),
-            *(
-                Wrong(
-                    _unmasked(all_s, masked_s),
-                    "The kept pixels are changed, too: what moves has the factor 1 - mask, the shift as well.",
-                )
-                for all_s in (False, True)
-                for masked_s in (False, True)
-            ),
-            *(Wrong(_back(sign), "That is the inverse; the layer itself is asked for.") for sign in (-1, 1)),
-            *_summed(
-                "The log-determinant counts the moved pixels only; a kept one has the factor 1.",
-                lambda s, mask: s.sum(axis=(1, 2)),
-            ),
-            *_summed(
-                "The log-determinant has the sign of the inverse; this is the forward map.",
-                lambda s, mask: -((1 - mask) * s).sum(axis=(1, 2)),
-            ),
-            *_summed(
-                "The logarithm of a product is a sum over the moved pixels, not a mean.",
-                lambda s, mask: ((1 - mask) * s).mean(axis=(1, 2)),
-            ),
-            *_summed(
-                "Add over the pixels of an image, and not over the images.",
-                lambda s, mask: ((1 - mask) * s).sum(),
-            ),
-            *_summed(
-                "You add over one axis of the pixels; there are two.",
-                lambda s, mask: ((1 - mask) * s).sum(axis=1),
-            ),
-            *_summed(
-                "You return the determinant; its logarithm is asked for.",
-                lambda s, mask: np.exp(((1 - mask) * s).sum(axis=(1, 2))),
-            ),
-            *_summed(
-                "You add the factors exp(s); a determinant is their product, and its logarithm a sum of logarithms.",
-                lambda s, mask: ((1 - mask) * np.exp((1 - mask) * s)).sum(axis=(1, 2)),
-            ),
-        ],
-    ),
-}
+def _images(n: int, c: int, h: int, w: int) -> Callable[[Draw, Data], tuple[np.ndarray]]:
+    return lambda draw, _: (draw.normal((n, c, h, w)),)
+
+
+def _ordered(*axes: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a squeeze in which the axes (n, c, h/2, row, w/2, column) are put into this order before they are joined.
+
+    The first is the batch, the last two are the height and the width.
+    """
+
+    def squeezed(x: np.ndarray) -> np.ndarray:
+        n, c, h, w = x.shape
+        y = x.reshape(n, c, h // 2, 2, w // 2, 2).transpose(axes)
+        return y.reshape(n, 4 * c, *y.shape[4:])
+
+    return squeezed
+
+
+def _quarters(x: np.ndarray) -> np.ndarray:
+    n, c, h, w = x.shape
+    y = x.reshape(n, c, 2, h // 2, 2, w // 2).transpose(0, 1, 2, 4, 3, 5)
+    return y.reshape(n, 4 * c, h // 2, w // 2)
+
+
+def _quarters_apart(x: np.ndarray) -> np.ndarray:
+    n, c, h, w = x.shape
+    y = x.reshape(n, c, 2, h // 2, 2, w // 2).transpose(0, 2, 4, 1, 3, 5)
+    return y.reshape(n, 4 * c, h // 2, w // 2)
+
+
+def _read_on(x: np.ndarray) -> np.ndarray:
+    n, c, h, w = x.shape
+    return x.reshape(n, 4 * c, h // 2, w // 2)
+
+
+def _into_the_batch(x: np.ndarray) -> np.ndarray:
+    n, c, h, w = x.shape
+    return _ordered(0, 3, 5, 1, 2, 4)(x).reshape(4 * n, c, h // 2, w // 2)
+
+
+def _batch_after_batch(x: np.ndarray) -> np.ndarray:
+    n, c, h, w = x.shape
+    y = x.reshape(n, c, h // 2, 2, w // 2, 2).transpose(3, 5, 0, 1, 2, 4)
+    return y.reshape(4 * n, c, h // 2, w // 2)
+
+
+def _means(x: np.ndarray) -> np.ndarray:
+    n, c, h, w = x.shape
+    return x.reshape(n, c, h // 2, 2, w // 2, 2).mean(axis=(3, 5))
+
+
+_FOUR = (
+    "You have made four times as many images. The four pixels of a square belong to one image, on its axis of channels."
+)
+_QUARTERS = "You cut the image into four quarters. A channel of the result should be the whole image, seen coarsely."
+
+SQUEEZE = Function(
+    adapt=through("rearranging"),
+    cases={
+        "grey images": _images(3, 1, 4, 6),
+        "three channels": _images(2, 3, 4, 4),
+        "one square": _images(1, 2, 2, 2),
+        "a wide image": _images(2, 2, 2, 8),
+    },
+    reference=squeeze,
+    wrong=[
+        Wrong(_read_on, "A reshape alone reads on along the rows, and puts pixels into one place that are no "
+              "neighbours. Look where the four pixels of a 2 x 2 square go.", 0.2),
+        Wrong(_ordered(0, 1, 5, 3, 2, 4), "The squares are right, but you read them column by column. The upper right "
+              "pixel should come before the lower left one.", 0.6),
+        Wrong(_ordered(0, 3, 5, 1, 2, 4), "The squares are right, and with one channel so is the order. With more, the "
+              "four pixels of the first channel should come first, then those of the second.", 0.6),
+        Wrong(_ordered(0, 5, 3, 1, 2, 4), "Two things about the order: squares are read row by row, and the four "
+              "pixels of the first channel come before those of the second.", 0.4),
+        Wrong(_quarters, _QUARTERS, 0.2),
+        Wrong(_quarters_apart, _QUARTERS, 0.2),
+        *(Wrong(_ordered(0, 1, *square, 4, 2), "Height and width have changed places.", 0.3)
+          for square in ((3, 5), (5, 3))),
+        Wrong(_ordered(0, 1, 2, 4, 3, 5), "You keep the squares whole and take the places for channels: the two axes "
+              "of a square and those of the image are exchanged.", 0.2),
+        Wrong(_into_the_batch, _FOUR, 0.2),
+        Wrong(_batch_after_batch, _FOUR, 0.2),
+        Wrong(lambda x: x[:, :, ::2, ::2], "You keep one pixel of four. Then nothing can be undone: all four are "
+              "needed, as channels.", 0.1),
+        Wrong(_means, "You average each square, and so lose three numbers of four. A flow may lose nothing.", 0.1),
+    ],
+)  # fmt: skip
+
+LAYERS = {"masked-layer": MASKED, "squeeze": SQUEEZE}

@@ -48,7 +48,7 @@ def _columns(x: np.ndarray, m: int) -> np.ndarray:
 
 
 PACKS = Function(
-    adapt=through("packing"),
+    adapt=through("rearranging"),
     cases={
         "points": _samples(6, 3, m=2),
         "three in a pack": _samples(9, 2, m=3),

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from teachkit.grading.checks._change_of_variables_and_flows_chains import CHAINS
+from teachkit.grading.checks._change_of_variables_and_flows_images import BITS, MIXING
 from teachkit.grading.checks._change_of_variables_and_flows_layers import LAYERS
 from teachkit.grading.checks._change_of_variables_and_flows_maps import MAPS
 from teachkit.grading.draw import Draw
-from teachkit.grading.kinds import Choice, Curve, Derivation, Number, Wrong
+from teachkit.grading.kinds import Choice, Curve, Derivation, Number, TrueFalse, Wrong
 
 Data = dict[str, Any]
 
@@ -106,8 +106,77 @@ def _swapped(x: np.ndarray, data: Data) -> np.ndarray:
 
 ITEMS = {
     **MAPS,
+    "density-of-a-line-flow": Curve(
+        value=_line(_density),
+        domain=(-1, 4),
+        draw=lambda draw: {"a": draw.choice([0.6, 0.7, 0.8, 1.3, 1.4, 1.5]), "c": draw.decimal(0.5, 1.5)},
+        wrong=[
+            Wrong(
+                _line(lambda z, x1, x, data: _normal(z)), "That is the base's density at z, without any determinant."
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _normal(z) / data["a"]),
+                "Only the slope of the first map is in it; each map changes lengths.",
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _normal(z) / _slope(x)),
+                "Only the slope of the second map is in it; each map changes lengths.",
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _normal(z) * data["a"] * _slope(x)),
+                "You multiply by the slope of f. Where f stretches, the density falls.",
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _normal(z) * data["a"] / _slope(x)),
+                "You divide by the slope of the second map and multiply by that of the first. Divide by both.",
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _normal(z) / data["a"] * _slope(x)),
+                "You divide by the slope of the first map and multiply by that of the second. Divide by both.",
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _density((data["c"] + x1) / data["a"], x1, x, data)),
+                "Solve x1 = c - a z for z again: put your z into it. A sign is off.",
+            ),
+            Wrong(
+                _without_softplus,
+                "You have left the second map out: that is the density of x1.",
+            ),
+            Wrong(
+                _line(lambda *args: -_density(*args)),
+                "A density is never negative. f falls, so its slope needs the bars of an absolute value.",
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _normal(z) / (data["a"] * _sigmoid(x))),
+                "The slope of the second map is taken at x. It belongs at x1, the point that this map receives.",
+            ),
+            Wrong(
+                _line(lambda z, x1, x, data: _normal(z) / (data["a"] * _sigmoid(z))),
+                "The slope of the second map is taken at z. It belongs at x1, the point that this map receives.",
+            ),
+            Wrong(
+                _line(lambda *args: np.sqrt(2 * np.pi) * _density(*args)),
+                "Your curve is too high by a constant factor, 2.5: the constant of the normal density is missing.",
+            ),
+            Wrong(_line(_log_density), "On the right of 0 that is the logarithm of the density."),
+            Wrong(_swapped, "You have pushed x forward. The density of a given x needs the way back to z."),
+        ],
+    ),
     **LAYERS,
-    **CHAINS,
+    "mix-the-channels": MIXING,
+    "keeping-volume": TrueFalse(
+        truth=False,
+        right="b",
+        why={
+            "a": "The function t may bend as it likes, so additive layers are not linear.",
+            "c": "They don't keep it: with t(z1) = z1 the second coordinate has the variance 2.",
+            "d": "Both laws have the whole plane as their support, so nothing has to be torn.",
+            "e": "By the proposition on the entropy of a flow, a map with determinant one leaves the entropy as it is.",
+            "f": "True of t and false of the map: no choice of t changes the area of a set.",
+        },
+        otherwise="Every layer has determinant one. What does that say about p_X, compared with p_Z?",
+        because="With determinant one p_X is nowhere above 1/(2 pi), and the target is, around its centre.",
+    ),
     "reading-the-loss": Derivation(
         draw=_training,
         steps={
@@ -177,60 +246,5 @@ ITEMS = {
             ),
         },
     ),
-    "density-of-a-line-flow": Curve(
-        value=_line(_density),
-        domain=(-1, 4),
-        draw=lambda draw: {"a": draw.choice([0.6, 0.7, 0.8, 1.3, 1.4, 1.5]), "c": draw.decimal(0.5, 1.5)},
-        wrong=[
-            Wrong(
-                _line(lambda z, x1, x, data: _normal(z)), "That is the base's density at z, without any determinant."
-            ),
-            Wrong(
-                _line(lambda z, x1, x, data: _normal(z) / data["a"]),
-                "Only the slope of the first map is in it; each map changes lengths.",
-            ),
-            Wrong(
-                _line(lambda z, x1, x, data: _normal(z) / _slope(x)),
-                "Only the slope of the second map is in it; each map changes lengths.",
-            ),
-            Wrong(
-                _line(lambda z, x1, x, data: _normal(z) * data["a"] * _slope(x)),
-                "You multiply by the slope of f. Where f stretches, the density falls.",
-            ),
-            Wrong(
-                _line(lambda z, x1, x, data: _normal(z) * data["a"] / _slope(x)),
-                "You divide by the slope of the second map and multiply by that of the first. Divide by both.",
-            ),
-            Wrong(
-                _line(lambda z, x1, x, data: _normal(z) / data["a"] * _slope(x)),
-                "You divide by the slope of the first map and multiply by that of the second. Divide by both.",
-            ),
-            Wrong(
-                _line(lambda z, x1, x, data: _density((data["c"] + x1) / data["a"], x1, x, data)),
-                "Solve x1 = c - a z for z again: put your z into it. A sign is off.",
-            ),
-            Wrong(
-                _without_softplus,
-                "You have left the second map out: that is the density of x1.",
-            ),
-            Wrong(
-                _line(lambda *args: -_density(*args)),
-                "A density is never negative. f falls, so its slope needs the bars of an absolute value.",
-            ),
-            Wrong(
-                _line(lambda z, x1, x, data: _normal(z) / (data["a"] * _sigmoid(x))),
-                "The slope of the second map is taken at x. It belongs at x1, the point that this map receives.",
-            ),
-            Wrong(
-                _line(lambda z, x1, x, data: _normal(z) / (data["a"] * _sigmoid(z))),
-                "The slope of the second map is taken at z. It belongs at x1, the point that this map receives.",
-            ),
-            Wrong(
-                _line(lambda *args: np.sqrt(2 * np.pi) * _density(*args)),
-                "Your curve is too high by a constant factor, 2.5: the constant of the normal density is missing.",
-            ),
-            Wrong(_line(_log_density), "On the right of 0 that is the logarithm of the density."),
-            Wrong(_swapped, "You have pushed x forward. The density of a given x needs the way back to z."),
-        ],
-    ),
+    "bits-per-dimension": BITS,
 }
