@@ -137,16 +137,16 @@ def test_plu_gives_the_matrix_back_and_its_determinant(rng, c):
 
 
 @pytest.mark.law("plu-form")
-def test_fixed_signs_and_order_fix_the_sign_of_the_determinant(rng):
+def test_fixed_signs_and_order_fix_the_signs_of_the_leading_minors(rng):
     P, *_, sign = twin.plu(rng.standard_normal((4, 4)))
-    signs = set()
     for _ in range(20):
         lower, upper = np.tril(rng.standard_normal((4, 4)), -1) + np.eye(4), np.triu(rng.standard_normal((4, 4)), 1)
         W = P @ lower @ (upper + np.diag(sign * np.exp(rng.standard_normal(4))))
-        signs.add(np.linalg.slogdet(W)[0])
-    assert len(signs) == 1
-    P = twin.plu(np.array([[0.0, -1.0], [1.0, 0.0]]))[0]
-    assert P[0, 0] == 0  # no factors with P = I
+        minors = [np.linalg.slogdet((P.T @ W)[:k, :k])[0] for k in range(1, 5)]
+        np.testing.assert_array_equal(minors, np.cumprod(sign))
+    P, _, _, _, sign = twin.plu(-np.eye(2))
+    np.testing.assert_array_equal(P, np.eye(2))
+    np.testing.assert_array_equal(sign, [-1, -1])  # of determinant 1, and not of the form with signs 1, 1
 
 
 @pytest.mark.law("actnorm")
