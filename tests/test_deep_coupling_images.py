@@ -11,6 +11,7 @@ from torch.autograd.functional import jacobian
 
 from runs import coupling_images as run
 from runs._coupling_images import stirred
+from teachkit import coupling_images as twin
 from teachkit.deep import coupling_images as flows
 from teachkit.deep._coupling_layer import Layer
 from teachkit.deep.checkpoint import load as resume
@@ -107,6 +108,12 @@ def test_inverse_error_at_full_size_stays_small(profile, model):
         flow.bits(b, seeded(2))
     assert flows.inverse_error(flow, (b + 0.5) / levels) < 1e-4
     assert flows.inverse_error(flow.double(), (b.double() + 0.5) / levels) < 1e-10
+
+
+def test_logit_is_that_of_the_twin():
+    flow, x = made("nice").double(), torch.rand(3, 1, 4, 4, generator=seeded(), dtype=torch.double)
+    for one, other in zip(flow._logit(x), twin.logit(x.numpy(), 0.05), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
 
 
 class Quantile(Layer):
@@ -233,9 +240,10 @@ def test_file_gives_the_flow_back(name, tmp_path):
     assert flows.inverse_error(again, pixels(3) / 17) < 1e-4
 
 
-@pytest.mark.parametrize("model", run.MODELS)
-def test_file_of_the_small_sizes_is_small(model, tmp_path):
-    flow = getattr(flows, model)((1, 8, 8), **run.Config().sizes[model], levels=17, rng=seeded())
+@pytest.mark.parametrize("profile", PROFILES)
+def test_file_of_a_recorded_glow_is_small(profile, tmp_path):
+    config, shape, levels = PROFILES[profile]
+    flow = flows.glow(shape, **config.sizes["glow"], levels=levels, rng=seeded())
     flows.save(tmp_path / "flow.npz", stirred(flow, 1.0, seeded()))
     assert (tmp_path / "flow.npz").stat().st_size < 2e6
 
