@@ -139,7 +139,7 @@ class Coupling(Layer):
             out = move(y, s_moved, t * self.moved)
         if s is None:
             return out, y.new_zeros(len(y))
-        return out, sign * s_moved.flatten(1).sum(1)
+        return out, sign * s_moved.sum(tuple(range(1, s_moved.ndim)))
 
     def _condition(self, seen: Tensor, moved: Tensor) -> tuple[Tensor | None, Tensor]:
         """Return s, None where there is none, and t, of the shape of ``moved``."""
