@@ -70,7 +70,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Flow:
-    """The flow and its recipe.
+    """The flow and its recipe: the better of Glow and Real NVP by a few trials of half a minute.
 
     Attributes:
         kind: one of ``FLOWS``.
@@ -87,10 +87,10 @@ class Flow:
     kind: str = "glow"
     scales: int = 2
     depth: int = 4
-    hidden: int = 32
-    lr: float = 1e-3
+    hidden: int = 64
+    lr: float = 3e-3
     clip: float = 50.0
-    batch: int = 32
+    batch: int = 16
     ema: float = 0.99
     penalties: tuple[float, ...] = (1e1, 1e2, 1e3, 1e4)
 
@@ -116,7 +116,7 @@ class Config:
 
 
 GPU = Config(
-    Terms(train=60_000, test=10_000, seconds=600.0, device="cuda"), Flow(hidden=128, depth=16, batch=128, ema=0.999),
+    Terms(train=60_000, test=10_000, seconds=600.0, device="cuda"), Flow(hidden=128, depth=16, lr=1e-3, batch=128, ema=0.999),
     dcgan.GPU, diffusion_reverse.GPU,
 )  # fmt: skip
 QUICK = Config(
