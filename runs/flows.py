@@ -116,8 +116,8 @@ class Config:
 
 
 GPU = Config(
-    Terms(train=60_000, test=10_000, seconds=600.0, device="cuda"), Flow(hidden=128, depth=16, lr=1e-3, batch=128, ema=0.999),
-    dcgan.GPU, diffusion_reverse.GPU,
+    Terms(train=60_000, test=10_000, seconds=600.0, device="cuda"),
+    Flow(depth=16, hidden=128, lr=1e-3, batch=128, ema=0.999), dcgan.GPU, diffusion_reverse.GPU,
 )  # fmt: skip
 QUICK = Config(
     Terms(train=200, test=140, seconds=0.1, seeds=(0, 1), judge="untrained"), Flow(hidden=4, depth=1, batch=8),
