@@ -52,6 +52,14 @@ def by_pixels(z, P, L, U, r):
     return x, torch.stack([r.abs().log().sum() * z.shape[2] * z.shape[3] for _ in z])
 
 
+def first_try(z, P, L, U, r):
+    return torch.einsum("ij,njhw->nihw", P @ L @ (U + torch.diag(r)), z), torch.log(r).sum()
+
+
+def in_single_precision(z, P, L, U, r):
+    return by_pixels(z, P, L, U, r)[0], z[0, 0].numel() * r.abs().log().sum() * torch.ones(len(z))
+
+
 def cut(z, P, L, U, r):
     x, log_det = by_pixels(z, P, L, U, r)
     return x, log_det.detach()
@@ -59,6 +67,29 @@ def cut(z, P, L, U, r):
 
 def l_cut(z, P, L, U, r):
     return by_pixels(z, P, L.data, U, r)
+
+
+def _matrices():
+    return [
+        (mixed(apply=lambda z, W: torch.einsum("ji,njhw->nihw", W, z)), "the transpose of W"),
+        (mixed(lambda P, low, up, r: low @ P @ (up + r.diag())), "the wrong side of L"),
+        (mixed(lambda P, low, up, r: low @ (up + r.diag())), "P is missing"),
+        (mixed(lambda P, low, up, r: P.T @ low @ (up + r.diag())), "the transpose of P"),
+        (mixed(lambda P, low, up, r: P @ (up + r.diag()) @ low), "in the wrong order"),
+        (mixed(lambda P, low, up, r: P @ (low - one(r)) @ (up + r.diag())), "The ones on the diagonal of L"),
+        (mixed(lambda P, low, up, r: P @ low @ (up + r.abs().diag())), "are made positive in W itself"),
+        (raw(lambda L, U, r: L.tril() @ (U.triu(1) + r.diag())), "is used as it is given"),
+        (raw(lambda L, U, r: (L.tril() + one(r)) @ (U.triu(1) + r.diag())), "and ones are added to it"),
+        (raw(lambda L, U, r: (L.tril(-1) + one(r)) @ (U.triu() + r.diag())), "r should stand in its place"),
+        (raw(lambda L, U, r: L.tril() @ (U.triu() + r.diag())), "The diagonals of L and U are used"),
+        (raw(lambda L, U, r: L @ (U.triu(1) + r.diag())), "L counts above or below"),
+        (raw(lambda L, U, r: (L.tril(-1) + one(r)) @ (U + r.diag())), "U counts above or below"),
+        (raw(lambda L, U, r: L @ (U + r.diag())), "Each of L and U counts"),
+        (raw(lambda L, U, r: L @ (U + r.diag()), lambda r: r.log().sum()), "Each of L and U counts"),
+        (raw(lambda L, U, r: L @ (U + r.diag()), lambda r: r.log().sum()), "Entries of r may be negative"),
+        (first_try, "Each of L and U counts above or below"),
+        (first_try, "one for each is asked for"),
+    ]
 
 
 def mix_the_channels(data):
@@ -76,20 +107,7 @@ def mix_the_channels(data):
         (mixed(log_det=lambda r, k, n: n * k * r.abs().log().sum().repeat(n)), "images of the batch are counted"),
         (mixed(log_det=lambda r, k, n: k * r.abs().log().sum()), "one for each is asked for"),
         (mixed(log_det=lambda r, k, n: torch.zeros(n)), "would do for P and L alone"),
-        (mixed(apply=lambda z, W: torch.einsum("ji,njhw->nihw", W, z)), "the transpose of W"),
-        (mixed(lambda P, low, up, r: low @ P @ (up + r.diag())), "the wrong side of L"),
-        (mixed(lambda P, low, up, r: low @ (up + r.diag())), "P is missing"),
-        (mixed(lambda P, low, up, r: P.T @ low @ (up + r.diag())), "the transpose of P"),
-        (mixed(lambda P, low, up, r: P @ (up + r.diag()) @ low), "in the wrong order"),
-        (mixed(lambda P, low, up, r: P @ (low - one(r)) @ (up + r.diag())), "The ones on the diagonal of L"),
-        (mixed(lambda P, low, up, r: P @ low @ (up + r.abs().diag())), "are made positive in W itself"),
-        (raw(lambda L, U, r: L.tril() @ (U.triu(1) + r.diag())), "is used as it is given"),
-        (raw(lambda L, U, r: (L.tril() + one(r)) @ (U.triu(1) + r.diag())), "and ones are added to it"),
-        (raw(lambda L, U, r: (L.tril(-1) + one(r)) @ (U.triu() + r.diag())), "r should stand in its place"),
-        (raw(lambda L, U, r: L @ (U.triu(1) + r.diag())), "L counts above or below"),
-        (raw(lambda L, U, r: (L.tril(-1) + one(r)) @ (U + r.diag())), "U counts above or below"),
-        (raw(lambda L, U, r: L @ (U + r.diag())), "Each of L and U counts"),
-        (raw(lambda L, U, r: L @ (U + r.diag()), lambda r: r.log().sum()), "Each of L and U counts"),
+        *_matrices(),
         (cut, "no gradient passes from the log-determinant back"),
         (l_cut, "in more ways than its gradient knows of"),
         (lambda z, P, L, U, r: by_pixels(z, P, L, U, r)[0], "it should return 2 results"),
@@ -99,6 +117,7 @@ def mix_the_channels(data):
         with_slogdet,
         mixed(),
         raw(lambda L, U, r: (L.tril(-1) + one(r)) @ (U.triu(1) + r.diag())),
+        in_single_precision,
     ]
 
 
@@ -145,6 +164,27 @@ def by_image(log_prob, b, levels):
     return torch.cat([two_terms(log_prob, image[None], levels)[:1] for image in b])
 
 
+def _noises():
+    return [
+        (spent(noise=lambda b: torch.rand(b.shape[1:])), "the noise is drawn once per batch"),
+        (spent(noise=lambda b: torch.rand(len(b), 1, 1, 1)), "all entries of an image get the same noise"),
+        (spent(noise=lambda b: torch.rand(len(b), 1, *b.shape[2:]).expand(b.shape)), "all colours of a picture"),
+        (spent(noise=lambda b: torch.rand(())), "the noise is drawn once per batch"),
+        (spent(noise=torch.zeros_like), "there is no noise"),
+        (spent(noise=lambda b: torch.full(b.shape, 0.5)), "there is no noise"),
+        (spent(noise=lambda b: torch.randn(b.shape)), "another range, or another law"),
+        (spent(noise=lambda b: torch.rand(b.shape) - 0.5), "another range, or another law"),
+        (spent(noise=lambda b: torch.rand(b.shape) / 2), "it is not uniform there"),
+        (spent(noise=torch.rand_like), "not implemented for 'Long'"),
+        (spent(place=lambda b, u, levels: (b + u) / (levels - 1)), "you divide by levels - 1"),
+        (spent(place=lambda b, u, levels: (b + u) / 256), "you divide by 256"),
+        (spent(place=lambda b, u, levels: (b + u) / 255), "you divide by 255"),
+        (spent(place=lambda b, u, levels: b / levels + u), "add noise on [0, 1) afterwards"),
+        (spent(place=lambda b, u, levels: b + u), "log_prob gets values above 1"),
+        (spent(place=lambda b, u, levels: b / (levels - 1)), "there is no noise that is drawn anew"),
+    ]
+
+
 def bits_per_dimension(data):
     log2 = math.log(2)
     wrong = [
@@ -165,21 +205,7 @@ def bits_per_dimension(data):
         (spent(lambda q, d, log_l: (q / d - log_l) / log2), "The sign is wrong: bits"),
         (spent(lambda q, d, log_l: ((log_l - q / d) / log2).mean()), "the mean over the batch"),
         (spent(lambda q, d, log_l: -q / (len(q) * d * log2) + log_l / log2), "the number of images as well"),
-        (spent(noise=lambda b: torch.rand(b.shape[1:])), "the noise is drawn once per batch"),
-        (spent(noise=lambda b: torch.rand(len(b), 1, 1, 1)), "all entries of an image get the same noise"),
-        (spent(noise=lambda b: torch.rand(len(b), 1, *b.shape[2:]).expand(b.shape)), "all colours of a picture"),
-        (spent(noise=lambda b: torch.rand(())), "the noise is drawn once per batch"),
-        (spent(noise=torch.zeros_like), "there is no noise"),
-        (spent(noise=lambda b: torch.full(b.shape, 0.5)), "there is no noise"),
-        (spent(noise=lambda b: torch.randn(b.shape)), "another range, or another law"),
-        (spent(noise=lambda b: torch.rand(b.shape) - 0.5), "another range, or another law"),
-        (spent(noise=lambda b: torch.rand(b.shape) / 2), "it is not uniform there"),
-        (spent(noise=torch.rand_like), "not implemented for 'Long'"),
-        (spent(place=lambda b, u, levels: (b + u) / (levels - 1)), "you divide by levels - 1"),
-        (spent(place=lambda b, u, levels: (b + u) / 256), "you divide by 256"),
-        (spent(place=lambda b, u, levels: b / levels + u), "add noise on [0, 1) afterwards"),
-        (spent(place=lambda b, u, levels: b + u), "log_prob gets values above 1"),
-        (spent(place=lambda b, u, levels: b / (levels - 1)), "there is no noise that is drawn anew"),
+        *_noises(),
         (seeded, "the function sets a seed"),
         (flat, "leave it as it is"),
         (by_image, "asked once in each call"),

@@ -63,6 +63,15 @@ def both_masked(x, s, t, mask):
     return (x - shift) * (-scale).exp(), -scale.sum((1, 2, 3))
 
 
+def in_single_precision(x, s, t, mask):
+    z, log_det = both_masked(x, s, t, mask)
+    return z, log_det.float()
+
+
+def single_and_cut(x, s, t, mask):
+    return both_masked(x, s, t, mask)[0], half_cut(x, s, t, mask)[1].float()
+
+
 def in_place(x, s, t, mask):
     z, log_det = both_masked(x, s, t, mask)
     x.copy_(z.detach())
@@ -107,10 +116,11 @@ def masked_layer(data):
         (undone(log_det=lambda s, m: -over_images(s - m * s).detach()), "no gradient passes from the log-determinant"),
         (undone(log_det=lambda s, m: (-over_images(s - m * s)).tolist()), "should be a tensor that leads back"),
         (torch.no_grad()(both_masked), "no gradient passes from z back"),
+        (single_and_cut, "the value of the log-determinant depends"),
         (half_cut, "in more ways than its gradient knows of"),
         (in_place, "in place; work on a copy"),
     ]
-    return wrong, [both_masked, undone(), with_where, by_index]
+    return wrong, [both_masked, undone(), with_where, by_index, in_single_precision]
 
 
 # --- the squeeze ---------------------------------------------------------------------------------

@@ -113,25 +113,24 @@ def gradient_penalty(answer: Answer, *arrays: np.ndarray) -> Any:
 
 def whole_slope(value: Tensor, weights: list[Tensor], again: Callable[[], Tensor], what: str, where: str) -> None:
     """Raise unless the gradient by the weights is that of the value, measured along one direction."""
+    # A result in single precision, from torch.ones(n) say, has too few digits for a short step.
+    step, off = (_STEP, _OFF) if value.dtype == torch.float64 else (100 * _STEP, 200 * _OFF)
     way = [torch.cos(1 + torch.arange(w.numel(), dtype=w.dtype)).reshape(w.shape) * w.detach().abs() for w in weights]
     slopes = torch.autograd.grad(value.sum(), weights, allow_unused=True)
     slope = sum(float((g * d).sum()) for g, d in zip(slopes, way, strict=True) if g is not None)
     ends = []
-    for sign in (1, -2):  # to one side, then from there to the other
+    for move in (step, -2 * step, step):  # to one side, from there to the other, and back
         with torch.no_grad():
             for w, d in zip(weights, way, strict=True):
-                w += sign * _STEP * d
+                w += move * d
         ends.append(float(again()))
-    with torch.no_grad():
-        for w, d in zip(weights, way, strict=True):
-            w += _STEP * d
-    measured = (ends[0] - ends[1]) / (2 * _STEP)
+    measured = (ends[0] - ends[1]) / (2 * step)
     if math.isnan(slope):
         raise UnusableError(
             f"the value of {what} is a number, but its gradient by {where} is NaN: on the way back a slope of 0 meets "
             "an infinity, in a part that the value does not show."
         )
-    if abs(measured - slope) > _OFF * (1 + abs(measured)):
+    if abs(measured - slope) > off * (1 + abs(measured) + abs(ends[2])):
         raise UnusableError(
             f"the value of {what} depends on {where} in more ways than its gradient knows of: "
             "a part of it is cut off by detach(), item() or no_grad()."

@@ -155,8 +155,9 @@ def _place(y: Tensor, b: Tensor, levels: int) -> str:
             "you divide by levels - 1. With noise the values fill [0, levels), and divided by levels - 1 the last of "
             "them lie above 1."
         )
-    if _in_cell(256 * y - b):
-        return "you divide by 256, whatever levels is."
+    for fixed in (255, 256):
+        if _in_cell(fixed * y - b):
+            return f"you divide by {fixed}, whatever levels is."
     if _in_cell(y - b / levels):
         return (
             "you divide the levels and add noise on [0, 1) afterwards. So the noise is as wide as the whole range of "

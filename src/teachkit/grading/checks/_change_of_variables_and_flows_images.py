@@ -73,10 +73,22 @@ def _unsigned(z: np.ndarray, r: np.ndarray, U: np.ndarray) -> np.ndarray:
     return np.full(len(z), _pixels(z) * np.log(r).sum())
 
 
+def _single(count: Count) -> Count:
+    return lambda z, r, U: count(z, r, U)[0]
+
+
 def _mismade(message: str, **how: Any) -> Iterator[Wrong]:
-    """Yield a mistake in W, with the likely log-determinants beside it."""
-    for count, more in (_log_det, ""), (_once, _PIXELS), (_unsigned, _SIGNS):
-        yield Wrong(_mix(**how, count=count), f"{message} {more}".strip(), 0.3)
+    """Yield a mistake in W, with each of the likely log-determinants beside it."""
+    for count, more in _counts():
+        yield Wrong(_mix(**how, count=count), f"{message} {more}".strip(), 0.3 if not more else 0.2)
+
+
+def _counts() -> Iterator[tuple[Count, str]]:
+    """Yield log-determinants, the right one first, with what is to be said of each."""
+    both = lambda z, r, U: _unsigned(z, r, U) / _pixels(z)  # noqa: E731
+    for count, said in (_log_det, ""), (_once, _PIXELS), (_unsigned, _SIGNS), (both, f"{_PIXELS} {_SIGNS}"):
+        yield count, said
+        yield _single(count), f"{said} {_EACH}".strip()
 
 
 def _counted(message: str, count: Count) -> Wrong:
@@ -92,6 +104,7 @@ _PIXELS = (
     "W acts at every pixel, so the Jacobian of the whole image has the block W once for each of them. Your "
     "log-determinant counts one pixel."
 )
+_EACH = "The log-determinant is the same number for every image, and yet one for each is asked for, [n]."
 _SIGNS = "Entries of r may be negative, and their logarithm is no number. What of a determinant does a density need?"
 _JUNK = "counts above or below its diagonal alone, and you use all of it. Then W is no longer a product of triangles."
 
@@ -106,9 +119,7 @@ MIXING = Function(
     },
     reference=_mix(),
     wrong=[
-        _counted(_PIXELS, _once),
-        _counted(_SIGNS, _unsigned),
-        _counted(f"{_PIXELS} {_SIGNS}", lambda z, r, U: _unsigned(z, r, U) / _pixels(z)),
+        *(_counted(said, count) for count, said in _counts() if said),
         _counted("You multiply all of r before you take the logarithm. With many channels, or small entries, the "
                  "product is 0 in the computer long before it is 0.",
                  _filled(lambda z, r, U: _pixels(z) * np.log(np.abs(np.prod(r))))),
@@ -126,8 +137,6 @@ MIXING = Function(
                  lambda z, r, U: _log_det(z, r, U) * len(r)),
         _counted("The images of the batch are counted, too. Each has its own log-determinant.",
                  lambda z, r, U: _log_det(z, r, U) * len(z)),
-        _counted("It is the same number for every image, and yet one for each is asked for, [n].",
-                 lambda z, r, U: _log_det(z, r, U)[0]),
         _counted("You read the diagonal of U. That one does not count; r stands in its place.",
                  _filled(lambda z, r, U: _pixels(z) * np.log(np.abs(np.diag(U))).sum())),
         _counted("A log-determinant of 0 would do for P and L alone. What is the determinant of the third factor?",
@@ -147,6 +156,9 @@ MIXING = Function(
                   triangles=lambda L, U, r: (np.tril(L) + np.eye(len(r)), np.triu(U, 1), np.diag(r))),
         *_mismade("The diagonal of U is used, and r is added to it. r should stand in its place.",
                   triangles=lambda L, U, r: (*_triangles(L, U, r)[:1], np.triu(U), np.diag(r))),
+        *_mismade("The diagonals of L and U are used as they are given. On that of L there should be ones, on that of "
+                  "the other factor r alone.",
+                  triangles=lambda L, U, r: (np.tril(L), np.triu(U), np.diag(r))),
         *_mismade(f"L {_JUNK}", triangles=lambda L, U, r: (L, *_triangles(L, U, r)[1:])),
         *_mismade(f"U {_JUNK}", triangles=lambda L, U, r: (*_triangles(L, U, r)[:1], U, np.diag(r))),
         *_mismade(f"Each of L and U {_JUNK}", triangles=lambda L, U, r: (L, U, np.diag(r))),
