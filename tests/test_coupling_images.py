@@ -74,6 +74,12 @@ def test_logit_inverse_undoes_it(rng):
     assert np.abs(y).max() == pytest.approx(np.log(2 / 0.05 - 1))
 
 
+def test_logit_of_a_tiny_alpha_stays_within_its_reach():
+    y, log_det = logit([[0.0, 0.5, 1.0]], alpha=1e-18)
+    np.testing.assert_allclose(y[0], np.log(2e18) * np.array([-1, 0, 1]), rtol=1e-14)
+    np.testing.assert_allclose(log_det, 2 * np.log(2e18) + np.log(4), rtol=1e-14)
+
+
 def test_logit_inverse_of_large_numbers_stays_in_the_image():
     x, log_det = logit_inverse([[-800.0, 800.0]])
     assert x.tolist() == [[0.0, 1.0]]
@@ -154,6 +160,11 @@ BAD = {
     "alpha 1": (lambda rng: logit_inverse([[0.5]], 1), "alpha: expected a number above 0 and below 1"),
     "actnorm of a matrix": (lambda rng: actnorm([[1.0]]), "x: expected shape"),
     "a constant channel": (lambda rng: actnorm(np.ones((2, 1, 2, 2))), "x: expected numbers that differ .* in 0"),
+    "a constant channel whose mean is rounded": (
+        lambda rng: actnorm(np.full((7, 1, 3, 3), 0.1)),
+        "x: expected .* in 0",
+    ),
+    "an empty matrix": (lambda rng: plu(np.zeros((0, 0))), "W: expected at least one number"),
     "a matrix that is none": (lambda rng: plu([[1.0, 2.0]]), "W: expected a square matrix"),
     "singular": (lambda rng: plu([[1.0, 2.0], [2.0, 4.0]]), "W: expected an invertible matrix"),
     "singular up to rounding": (lambda rng: conv1x1_log_det(np.arange(9.0).reshape(3, 3), 1, 1), "W: .* invertible"),

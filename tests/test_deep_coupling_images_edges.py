@@ -1,5 +1,6 @@
 """Wrong input to the flows of images: each is named."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -46,6 +47,9 @@ def test_wrong_input_to_a_flow_is_named(call, message):
 UNMADE = {
     "odd for glow": (lambda: made("glow", (1, 6, 6)), "shape: expected a height and width divisible by 4"),
     "odd for realnvp": (lambda: made("realnvp", (1, 5, 4)), "shape: expected a height and width divisible by 2"),
+    "one point for realnvp": (lambda: made("realnvp", (3, 2, 2)), "shape: expected more than one point"),
+    "one number for nice": (lambda: made("nice", (1, 1, 1)), "shape: expected at least 2 numbers"),
+    "hidden layers": (lambda: made("nice", hidden_layers=0), "hidden_layers: expected a whole number of at least 1"),
     "two axes": (lambda: made("nice", (4, 4)), r"shape: expected \(c, h, w\)"),
     "size 0": (lambda: made("nice", (1, 0, 4)), "shape: expected a whole number of at least 1"),
     "mixing": (lambda: made("glow", mixing="conv3x3"), "mixing: expected one of conv1x1, reverse, fixed"),
@@ -67,3 +71,9 @@ def test_flow_that_can_not_be_made_is_refused(call, message):
 def test_glow_is_not_sampled_before_it_has_seen_images():
     with pytest.raises(RuntimeError, match="ActNorm"):
         made("glow").sample(1, seeded())
+
+
+def test_numbers_of_numpy_can_be_saved(tmp_path):
+    flow = made("nice", depth=np.int64(2), levels=np.int64(17), alpha=np.float32(0.125))
+    flows.save(tmp_path / "flow.npz", flow)
+    assert flows.load(tmp_path / "flow.npz").recipe == {**flow.recipe, "levels": 17, "alpha": 0.125}

@@ -165,6 +165,13 @@ def test_a_half_agrees_with_its_mask():
 
 
 @torch.no_grad()
+def test_a_mask_is_copied():
+    given = torch.tensor([1.0, 0.0])
+    layer = Coupling(given, Nothing())
+    given.zero_()
+    assert layer.mask.tolist() == [1.0, 0.0]
+
+
 def test_scale_stays_below_the_bound():
     layer = shaken(Coupling("first", mlp(1, 2, 4, rng=seeded()), bound=0.5), scale=20.0)
     log_det = layer(images(300, 2))[1].abs()
@@ -236,6 +243,8 @@ BAD = {
     "a zero size": (lambda: Flatten((1, 0)), "shape: expected a whole number of at least 1"),
     "a half's name": (lambda: Coupling("left", Nothing()), "kept: expected a mask or one of first, second"),
     "a mask of ones": (lambda: Coupling([1.0, 1.0], Nothing()), "kept: expected a mask of zeros and ones"),
+    "no mask": (lambda: Coupling(None, Nothing()), "kept: expected a mask of zeros and ones .* got NoneType"),
+    "an empty mask": (lambda: Coupling([], Nothing()), "kept: expected a mask of zeros and ones"),
     "a mask of halves": (lambda: Coupling([0.5, 1.0], Nothing()), "kept: expected a mask of zeros and ones"),
     "a bound": (lambda: Coupling("first", Nothing(), bound=0), "bound: expected a finite number above 0"),
     "a mask's shape": (lambda: Coupling(checkerboard(3, 3), Nothing())(images(1, 1, 2, 2)), "z: the mask has shape"),

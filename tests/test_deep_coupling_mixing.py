@@ -215,6 +215,18 @@ def test_permutation():
     assert torch.equal(other(z)[0], fixed(z)[0])
 
 
+@pytest.mark.parametrize("kind", [np.array, torch.tensor])
+def test_an_order_may_be_an_array_and_is_copied(kind):
+    order = kind([2, 0, 1])
+    layer = Permutation(3, order)
+    order[:] = kind([0, 1, 2])
+    assert layer(torch.tensor([[5.0, 6.0, 7.0]]))[0].tolist() == [[7.0, 5.0, 6.0]]
+
+
+def test_batch_norm_takes_a_whole_float():
+    assert BatchNormFlow(3.0).var.shape == (3,)
+
+
 def singular():
     layer = Conv1x1(2, plu=False, rng=seeded())
     with torch.no_grad():
@@ -249,6 +261,10 @@ BAD = {
     "momentum": (lambda: BatchNormFlow(2, momentum=2), "momentum: expected a number above 0 and at most 1, got 2"),
     "eps": (lambda: BatchNormFlow(2, eps=0), "eps: expected a finite number above 0"),
     "an order": (lambda: Permutation(3, [0, 1, 1]), "order: expected each of 0 to 2 once"),
+    "an order of booleans": (lambda: Permutation(2, [True, False]), "order: expected each of 0 to 1 once"),
+    "one number for an order": (lambda: Permutation(2, 5), "order: expected each of 0 to 1 once, .* got 5"),
+    "no order": (lambda: Permutation(2, None), "order: expected each of 0 to 1 once"),
+    "NaN at the start": (lambda: ActNorm(2).inverse(X * torch.nan), "x: expected finite numbers to start from"),
     "an order's name": (lambda: Permutation(3, "backwards"), "order: expected each of 0 to 2 once, 'reverse' or"),
     "an order without rng": (lambda: Permutation(3, "random"), "rng: expected a torch.Generator"),
 }

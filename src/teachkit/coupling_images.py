@@ -24,7 +24,7 @@ def dequantise(b: ArrayLike, rng: np.random.Generator, levels: int = 256) -> np.
         Numbers in [0, 1).
 
     Raises:
-        ValueError: if b is empty, has a number out of range or none that is whole, or an argument is out of range.
+        ValueError: if b is empty or has a number that is not whole or out of range, levels is, or rng is no generator.
 
     >>> x = dequantise([[0, 128, 255]], np.random.default_rng(0))
     >>> quantise(x)
@@ -72,8 +72,8 @@ def logit(x: ArrayLike, alpha: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     (array([[0.]]), array([1.335001]))
     """
     x, alpha = _unit("x", _rows("x", x)), _share(alpha)
-    p = alpha / 2 + (1 - alpha) * x
-    return np.log(p) - np.log1p(-p), _summed(np.log1p(-alpha) - np.log(p) - np.log1p(-p))
+    left, right = (np.log(alpha / 2 + (1 - alpha) * part) for part in (x, 1 - x))  # 1 - p may be rounded to 0
+    return left - right, _summed(np.log1p(-alpha) - left - right)
 
 
 def logit_inverse(y: ArrayLike, alpha: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +113,7 @@ def actnorm(x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     array([3.])
     """
     x = _check.shaped("x", x, (None, None, None, None))
-    std = x.std(axis=(0, 2, 3))
+    std = np.where(np.ptp(x, axis=(0, 2, 3)) > 0, x.std(axis=(0, 2, 3)), 0.0)  # of equal numbers it is rounded too
     if not std.all():
         raise ValueError(f"x: expected numbers that differ in each channel, got constant ones in {np.argmin(std)}")
     return x.mean(axis=(0, 2, 3)), np.log(std)
@@ -208,7 +208,7 @@ def _summed(x: np.ndarray) -> np.ndarray:
 
 
 def _invertible(W: ArrayLike) -> np.ndarray:
-    W = _check.matrix("W", W)
+    W = _check.matrix("W", _check.array("W", W))
     with np.errstate(divide="ignore", invalid="ignore"):
         condition = np.linalg.cond(W)
     if not condition < 1 / np.finfo(float).eps:

@@ -25,6 +25,9 @@ MIXINGS = ("conv1x1", "reverse", "fixed")
 def nice(shape: Shape, *, depth: int, hidden: int, hidden_layers: int, rng: torch.Generator) -> Layer:
     """Return ``depth`` additive couplings of even and odd entries in turn, then a scaling of each entry."""
     d, layers = math.prod(shape), [Flatten(shape)]
+    if d < 2:
+        raise ValueError(f"shape: expected at least 2 numbers, of which a coupling keeps a half, got {shape}")
+    hidden_layers = _check.count("hidden_layers", hidden_layers)
     kept = {"even": (d + 1) // 2, "odd": d // 2}
     for i in range(_check.count("depth", depth)):
         half = ("even", "odd")[i % 2]
@@ -41,7 +44,9 @@ def realnvp(
     The last scale has depth + 1 checkerboard couplings alone. Batch norm follows each coupling.
     """
     scales, depth = _check.count("scales", scales), _check.count("depth", depth)
-    (c, h, w), chains = _divisible(shape, 2 ** (scales - 1)), []
+    (c, h, w), chains = _divisible(shape, by := 2 ** (scales - 1)), []
+    if h == w == by:
+        raise ValueError(f"shape: expected more than one point on the last of {scales} scales, got {shape}")
 
     def step(kept: str | torch.Tensor, c_in: int, c_out: int) -> list[Layer]:
         net = residual_net(c_in, c_out if additive else 2 * c_out, hidden, blocks, rng=rng)

@@ -17,13 +17,15 @@ class ActNorm(Channelwise):
 
     The first ``inverse`` sets the two by its batch, so that each channel of z has mean 0 and standard deviation 1
     there; from then on they are learned like other weights. The buffer ``ready`` tells whether that has been, and
-    stands in the state, so that weights that are loaded stay what they are.
+    stands in the state, so that weights that are loaded stay what they are. With several processes all of them have to
+    make that first call, and all take what the first one's rows say.
 
     Args:
         channels: of the images.
 
     Raises:
-        ValueError: when called, if the channels are others, or the first batch has a single number in each.
+        ValueError: when called, if the channels are others, or the first batch has a single number in each, or NaN or
+            infinity.
         RuntimeError: if ``forward`` is called before the start.
 
     >>> norm, x = ActNorm(1), torch.tensor([[1.0], [5.0]])
@@ -61,6 +63,8 @@ class ActNorm(Channelwise):
     @torch.no_grad()
     def _start(self, x: Tensor) -> None:
         mean, var = _moments(_several(x, self.channels).double())
+        if not var.isfinite().all():
+            raise ValueError("x: expected finite numbers to start from, got NaN or infinity")
         self.shift.copy_(mean)
         self.log_scale.copy_(var.sqrt().clamp(min=_LEAST).log())
         if dist.is_initialized() and dist.get_world_size() > 1:
@@ -99,9 +103,9 @@ class BatchNormFlow(Channelwise):
         self.momentum, self.eps = _check.positive("momentum", momentum), _check.positive("eps", eps)
         if self.momentum > 1:
             raise ValueError(f"momentum: expected a number above 0 and at most 1, got {momentum}")
-        self.beta, self.log_gamma = nn.Parameter(torch.zeros(channels)), nn.Parameter(torch.zeros(channels))
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("var", torch.ones(channels))
+        self.beta, self.log_gamma = (nn.Parameter(torch.zeros(self.channels)) for _ in range(2))
+        self.register_buffer("mean", torch.zeros(self.channels))
+        self.register_buffer("var", torch.ones(self.channels))
 
     def _forward(self, z: Tensor) -> Pushed:
         points = self.look("z", z)

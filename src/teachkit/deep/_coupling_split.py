@@ -41,10 +41,14 @@ def half(kept: str) -> str:
 
 def mask(kept: Tensor) -> Tensor:
     """Return ``kept`` as a tensor of floats if it is of zeros and ones with at least one of each."""
-    b = torch.as_tensor(kept)
-    if b.ndim == 0 or not ((b == 0) | (b == 1)).all() or b.min() == b.max():
-        raise ValueError("kept: expected a mask of zeros and ones with at least one of each")
-    return b.to(torch.get_default_dtype())
+    wanted = "kept: expected a mask of zeros and ones with at least one of each"
+    try:
+        b = torch.as_tensor(kept)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{wanted}, got {type(kept).__name__}") from error
+    if b.ndim == 0 or b.numel() == 0 or not ((b == 0) | (b == 1)).all() or b.min() == b.max():
+        raise ValueError(wanted)
+    return b.to(torch.get_default_dtype(), copy=True)  # the caller's tensor may change
 
 
 def check_mask(name: str, mask: Tensor, shape: Shape) -> None:

@@ -73,7 +73,7 @@ def realnvp(
     depth + 1 checkerboard couplings.
 
     Args:
-        shape: (c, h, w) of an image, h and w divisible by 2^(scales - 1).
+        shape: (c, h, w) of an image, h and w divisible by 2^(scales - 1), and one of them larger.
         scales: number of grids.
         depth: couplings of each kind in a scale.
         hidden: channels in the networks.
@@ -208,7 +208,13 @@ _MODELS: dict[str, Callable[..., ImageFlow]] = {"nice": nice, "realnvp": realnvp
 
 
 def _made(name: str, shape: Shape, levels: int, alpha: float, rng: torch.Generator, **sizes: object) -> ImageFlow:
-    shape = checked(shape)
+    shape, levels, alpha = checked(shape), _plain(levels), _plain(alpha)
+    sizes = {key: _plain(size) for key, size in sizes.items()}
     layer = getattr(_coupling_models, name)(shape, **sizes, rng=generator("rng", rng))
     recipe = {"model": name, "shape": shape, "levels": levels, "alpha": alpha, **sizes}
     return ImageFlow(layer, shape, levels, alpha, recipe=recipe)
+
+
+def _plain(x: object) -> object:
+    """Return a number of NumPy as Python's, which JSON can hold."""
+    return x.item() if isinstance(x, np.generic | np.ndarray) and np.ndim(x) == 0 else x

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.linalg import solve_triangular
@@ -151,7 +152,9 @@ def _all_digits(x: Tensor) -> torch.autocast:
 def _at_each_point(W: Tensor, x: Tensor) -> Tensor:
     if x.ndim == 2:
         return x @ W.mT
-    return conv2d(x, W[:, :, None, None]) if x.ndim == 4 else torch.einsum("ij,nj...->ni...", W, x)
+    if x.ndim == 4 and x.device.type == "cpu":
+        return conv2d(x, W[:, :, None, None])
+    return torch.einsum("ij,nj...->ni...", W, x)  # convolutions on CUDA keep 10 bits (TF32), unless told otherwise
 
 
 def _rotation(c: int, rng: torch.Generator) -> Tensor:
@@ -179,12 +182,14 @@ def _inverted(W: Tensor) -> Tensor:
 
 
 def _order(order: Sequence[int] | str, channels: int, rng: torch.Generator | None) -> Tensor:
-    if order == "reverse":
+    if isinstance(order, str) and order == "reverse":
         return torch.arange(channels).flip(0)
-    if order == "random":
+    if isinstance(order, str) and order == "random":
         rng = generator("rng", rng)
         return torch.randperm(channels, generator=rng, device=rng.device).cpu()
-    if isinstance(order, str) or sorted(order) != list(range(channels)):
+    numbers = np.asarray(order.tolist() if isinstance(order, Tensor) else order)
+    whole = numbers.dtype.kind in "iu" and numbers.shape == (channels,)
+    if not whole or (np.sort(numbers) != np.arange(channels)).any():
         wanted = f"each of 0 to {channels - 1} once, 'reverse' or 'random'"
         raise ValueError(f"order: expected {wanted}, got {order!r}")
-    return torch.as_tensor(order)
+    return torch.from_numpy(numbers.astype(np.int64))
