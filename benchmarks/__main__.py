@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import diffusion, evaluation, grading, newton, training, transport
+from benchmarks import coupling, diffusion, evaluation, grading, newton, training, transport
 
 BENCHMARKS = {
     "newton": newton,
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "training": training,
     "diffusion": diffusion,
     "evaluation": evaluation,
+    "coupling": coupling,
 }
 ROOT = Path(__file__).parents[1]
 

@@ -3,13 +3,16 @@ import subprocess
 import sys
 import tracemalloc
 from collections import deque
+from dataclasses import replace
 from operator import itemgetter
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks import diffusion, evaluation, training
+from benchmarks import coupling, diffusion, evaluation, training
 from benchmarks import newton as bench
+from benchmarks._flows import moved, normal_log_prob, seeded, zuko_vectors
 from benchmarks._report import agree
 from teachkit.data import banana
 from teachkit.newton import newton
@@ -191,3 +194,66 @@ def test_a_score_of_something_else_is_found(peer, monkeypatch, rng):
     measure = getattr(evaluation, f"{peer.rpartition('_')[2]}_metrics")
     with pytest.raises(RuntimeError, match="the peers disagree"):
         measure(evaluation.QUICK, rng)
+
+
+def test_coupling_flows_are_measured_against_their_peers(root, tmp_path):
+    """The quick run stops where a peer does not fit itself, or has other numbers of weights."""
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "coupling", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "coupling_bench/result.json").read_text())["metrics"]
+    vectors = [f"{name}{suffix}" for name in coupling.VECTORS for suffix in ("", "_relu")]
+    images = [f"{name}{suffix}" for name in coupling.IMAGES for suffix in ("", "_last")]
+    for task, peers in (("log_prob", vectors), ("backward", vectors), ("sample", vectors), ("glow", images)):
+        for peer in peers:
+            times = (metrics[f"ms_{name}_{task}"] for name in (peer, "teachkit"))
+            assert_of_two_rounds(metrics[f"{task}_speedup_over_{peer}"], *times)
+    for task, peers in (("vectors", coupling.VECTORS), ("glow", coupling.IMAGES)):
+        for peer in peers:
+            assert metrics[f"weights_{peer}_{task}"] == pytest.approx(metrics[f"weights_teachkit_{task}"], rel=0.1)
+
+
+def halved(log_det_of):
+    """Return the direction of a flow with half of its log-determinant."""
+
+    def wrong(y):
+        out, log_det = log_det_of(y)
+        return out, log_det / 2
+
+    return wrong
+
+
+@pytest.mark.parametrize("name", coupling.VECTORS)
+def test_a_flow_that_does_not_fit_itself_is_found(name):
+    """Both directions and the density have the same wrong log-determinant in the last case."""
+    with seeded(0):
+        peer = moved(coupling.VECTORS[name](2, 8))
+    x = torch.randn(4, 2, generator=torch.Generator().manual_seed(0))
+    coupling.fits_itself(peer, x)
+    forward, inverse = halved(peer.forward), halved(peer.inverse)
+
+    def log_prob(y):
+        z, log_det = inverse(y)
+        return normal_log_prob(z) + log_det
+
+    for wrong in (
+        {"inverse": inverse},
+        {"forward": lambda z: peer.forward(1.01 * z)},
+        {"log_prob": log_prob},
+        {"forward": forward, "inverse": inverse, "log_prob": log_prob},
+    ):
+        with pytest.raises(RuntimeError, match="the peers disagree"):
+            coupling.fits_itself(replace(peer, **wrong), x)
+
+
+def test_flows_of_other_sizes_are_not_compared(monkeypatch):
+    monkeypatch.setitem(coupling.VECTORS, "zuko", lambda layers, hidden, *rest: zuko_vectors(layers, 2 * hidden, *rest))
+    with pytest.raises(RuntimeError, match="vectors: expected numbers of weights within 10%"):
+        coupling.vector_metrics(coupling.QUICK)
+
+
+def test_one_thread_is_for_the_benchmark_alone():
+    before = torch.get_num_threads()
+    with coupling.one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
