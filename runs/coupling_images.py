@@ -1,6 +1,6 @@
 """NICE, Real NVP and Glow on images: bits per dimension, what each part of Glow buys, inverse errors, codes.
 
-``python -m runs.coupling_images`` takes some twenty minutes on two cores, on the small digits, and writes
+``python -m runs.coupling_images`` takes some ten minutes on two cores, on the small digits, and writes
 ``results/coupling_images``; ``--profile gpu`` trains wide flows on Fashion-MNIST, ``--profile cifar --data FILE`` on 32
 x 32 pixels in three colours, and ``--quick`` takes seconds. What was cut off goes on with the same command.
 

@@ -8,6 +8,7 @@ import torch
 
 from runs import _coupling_images as measures
 from runs import coupling_images as run
+from teachkit.book.manifest import read_result
 from teachkit.data import digits
 from teachkit.deep import coupling_images as flows
 
@@ -39,6 +40,17 @@ def test_run_writes_what_the_book_reads(quick_run, tmp_path):
 
 def data_of(config):
     return config.data, config.train, config.test, config.data_seed
+
+
+def test_recorded_glow_is_the_one_that_was_measured(root):
+    folder = root / "results" / "coupling_images"
+    made, flow = read_result(folder)["metrics"]["glow"], flows.load(folder / "weights.npz")
+    test = measures.images(*data_of(run.Config())).test
+    assert flow.shape == (1, 8, 8)
+    assert measures.bits(flow, test, 4) == pytest.approx(made["bits"]["mean"], abs=0.02)
+    errors = measures.rounding(flow, test)
+    assert errors["inverse_error_float32"] < 1e-4
+    assert errors["inverse_error_float64"] < 1e-10
 
 
 def test_every_part_of_glow_varies_alone():
