@@ -216,6 +216,9 @@ def test_density_of_colder_samples(rng):
     constant = cold - (log_z(z) + log_det) / T**2 - (1 - 1 / T**2) * log_det
     np.testing.assert_allclose(constant, constant[0], atol=1e-10)
     assert np.ptp(cold - (log_z(z) + log_det) / T**2) > 0.1  # not a power of the density itself
+    z, log_det = coupling.additive(lambda z: np.cos(z[:, :1])).inverse(y)
+    cold = log_z(z / T) - 2 * math.log(T) + log_det
+    assert np.ptp(cold - (log_z(z) + log_det) / T**2) < 1e-10  # it is one where the determinant is constant
 
 
 @pytest.mark.law("inverse-error-growth")
