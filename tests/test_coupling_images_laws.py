@@ -144,6 +144,9 @@ def test_fixed_signs_and_order_fix_the_signs_of_the_leading_minors(rng):
         W = P @ lower @ (upper + np.diag(sign * np.exp(rng.standard_normal(4))))
         minors = [np.linalg.slogdet((P.T @ W)[:k, :k])[0] for k in range(1, 5)]
         np.testing.assert_array_equal(minors, np.cumprod(sign))
+    W, inside = P @ np.diag([-1, -1, 1, 1] * sign), P @ np.diag(sign)  # W: the same sign of det, another minor
+    assert np.linalg.slogdet(W)[0] == np.linalg.slogdet(inside)[0]
+    assert (P.T @ W)[0, 0] == -sign[0]
     P, _, _, _, sign = twin.plu(-np.eye(2))
     np.testing.assert_array_equal(P, np.eye(2))
     np.testing.assert_array_equal(sign, [-1, -1])  # of determinant 1, and not of the form with signs 1, 1
