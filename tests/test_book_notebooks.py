@@ -54,8 +54,8 @@ def test_the_set_up_follows_the_title_and_is_the_only_one(real):
         assert found == [1], name
     deep = {name for name, content in real.items() if "deep" in content.cells[1].source}
     games = {"dcgan", "minimax", "mode_collapse", "wgan", "wgan_images"}
-    chapters = {*games, "coupling", "diffusion_reverse", "evaluation", "sampling"}
-    sheets = {"diffusion", "games", "transport"}
+    chapters = {*games, "coupling", "coupling_images", "diffusion_reverse", "evaluation", "sampling"}
+    sheets = {"change_of_variables_and_flows", "diffusion", "games", "transport"}
     assert deep == {f"chapters/{name}" for name in chapters} | {f"exercises/{name}" for name in sheets}
 
 
