@@ -173,7 +173,7 @@ def _noises():
         (spent(noise=torch.zeros_like), "there is no noise"),
         (spent(noise=lambda b: torch.full(b.shape, 0.5)), "there is no noise"),
         (spent(noise=lambda b: torch.randn(b.shape)), "another range, or another law"),
-        (spent(noise=lambda b: torch.rand(b.shape) - 0.5), "another range, or another law"),
+        (spent(noise=lambda b: torch.rand(b.shape) - 0.5), "between -1/2 and 1/2"),
         (spent(noise=lambda b: torch.rand(b.shape) / 2), "it is not uniform there"),
         (spent(noise=torch.rand_like), "not implemented for 'Long'"),
         (spent(place=lambda b, u, levels: (b + u) / (levels - 1)), "you divide by levels - 1"),

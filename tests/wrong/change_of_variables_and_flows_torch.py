@@ -29,6 +29,11 @@ def late(count=lambda s, m: -over_images(s * (1 - m))):
     return answer
 
 
+def clamped(x, s, t, mask):
+    scale = (1 - mask) * s(mask * x).clamp(-20, 20)
+    return (x - (1 - mask) * t(mask * x)) * torch.exp(-scale), -over_images(scale)
+
+
 def late_where(x, s, t, mask):
     scale = s(mask * x)
     z = torch.where(mask == 1, x, (x - t(mask * x)) * torch.exp(-scale))
@@ -91,6 +96,7 @@ def masked_layer(data):
         (undone(other, other), "You give s and t the moved entries"),
         (late(), "When is it too late to mask"),
         (late(lambda s, m: -over_images(s)), "counts the moved entries only"),
+        (clamped, "case 's near -30 at the moved entries'"),
         (late_where, "its gradient by the weights of s and t is NaN"),
         (undone(back=lambda x, s, t: s.exp() * x + t), "That is the layer itself"),
         (undone(back=lambda x, s, t: s.exp() * x + t, log_det=lambda s, m: over_images(s - m * s)), "the layer itself"),

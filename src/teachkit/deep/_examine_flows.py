@@ -15,22 +15,24 @@ _ROUNDS = 4
 _ROUNDING = 2e-3  # of levels * x - b in single precision, for values up to 256
 
 
-def masked_inverse(answer: Answer, x: np.ndarray, mask: np.ndarray, A: np.ndarray, B: np.ndarray, extra: float) -> Any:
+def masked_inverse(
+    answer: Answer, x: np.ndarray, mask: np.ndarray, A: np.ndarray, B: np.ndarray, extra: np.ndarray
+) -> Any:
     """Return z and the log-determinants, both of which must lead back to the weights of s and t.
 
     Args:
         answer: (x, s, t, mask) -> z, log_det.
         x: [n, c, h, w].
         mask: What broadcasts to [c, h, w].
-        A: [d, d], the weights of s = tanh(u A) + extra * mask, d = c h w.
+        A: [d, d], the weights of s = tanh(u A) + extra, d = c h w.
         B: [d, d], the weights of t = u B.
-        extra: What s is larger by at the kept entries.
+        extra: What s is larger by at each entry; broadcasts to [c, h, w].
     """
-    images, board = torch.from_numpy(x), torch.from_numpy(mask)
+    images, board, more = (torch.from_numpy(array) for array in (x, mask, extra))
     weights = [torch.tensor(w).requires_grad_() for w in (A, B)]
 
     def s(u: Tensor) -> Tensor:
-        return torch.tanh(u.flatten(1) @ weights[0]).reshape(u.shape) + extra * board
+        return torch.tanh(u.flatten(1) @ weights[0]).reshape(u.shape) + more
 
     def t(u: Tensor) -> Tensor:
         return (u.flatten(1) @ weights[1]).reshape(u.shape)
@@ -158,6 +160,8 @@ def _place(y: Tensor, b: Tensor, levels: int) -> str:
     for fixed in (255, 256):
         if _in_cell(fixed * y - b):
             return f"you divide by {fixed}, whatever levels is."
+    if _in_cell(u := levels * y - b + 0.5) and u.amax() > 0.9:
+        return "the noise lies between -1/2 and 1/2; take it from [0, 1), as the formula says."
     if _in_cell(y - b / levels):
         return (
             "you divide the levels and add noise on [0, 1) afterwards. So the noise is as wide as the whole range of "

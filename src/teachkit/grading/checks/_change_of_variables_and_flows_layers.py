@@ -24,20 +24,20 @@ Count = Callable[[np.ndarray, np.ndarray], Any]
 """From s and 1 - mask to what is returned as the log-determinant."""
 
 
-def _layer(n: int, c: int, h: int, w: int, mask: np.ndarray, extra: float = 0) -> Callable[..., tuple[Any, ...]]:
-    """Return a case: images, the mask, the weights of s and t, and what s is larger by at the kept entries."""
+def _layer(n: int, c: int, h: int, w: int, mask: np.ndarray, kept: float = 0, moved: float = 0) -> Callable[..., Any]:
+    """Return a case: images, the mask, the weights of s and t, and what s is larger by at kept and moved entries."""
     d = c * h * w
 
     def case(draw: Draw, _: Data) -> tuple[Any, ...]:
         weights = [0.5 * draw.normal((d, d)) for _ in range(2)]
-        return (draw.normal((n, c, h, w)), mask, *weights, extra)
+        return (draw.normal((n, c, h, w)), mask, *weights, kept * mask + moved * (1 - mask))
 
     return case
 
 
-def _networks(x: np.ndarray, mask: np.ndarray, A: np.ndarray, B: np.ndarray, extra: float) -> tuple[Any, Any]:
+def _networks(x: np.ndarray, mask: np.ndarray, A: np.ndarray, B: np.ndarray, extra: np.ndarray) -> tuple[Any, Any]:
     """Return s and t, both from [n, d] to [n, d]."""
-    loud = extra * np.broadcast_to(mask, x.shape[1:]).ravel()
+    loud = np.broadcast_to(extra, x.shape[1:]).ravel()
     return lambda u: np.tanh(u @ A) + loud, lambda u: u @ B
 
 
@@ -126,7 +126,8 @@ MASKED = Function(
         "two channels, one board for both": _layer(3, 2, 2, 3, checkerboard(2, 3)[None]),
         "a mask of channels": _layer(3, 2, 2, 2, channel(2)[:, None, None]),
         "one image": _layer(1, 1, 2, 4, checkerboard(2, 4)[None]),
-        "s = -1000 at the kept entries": _layer(2, 1, 4, 2, checkerboard(4, 2)[None], extra=-1000),
+        "s = -1000 at the kept entries": _layer(2, 1, 4, 2, checkerboard(4, 2)[None], kept=-1000),
+        "s near -30 at the moved entries": _layer(2, 1, 2, 3, checkerboard(2, 3)[None], moved=-30),
     },
     reference=_undo,
     wrong=[

@@ -71,19 +71,27 @@ def report(said: Mapping[str, list[str]]) -> Iterator[str]:
     """Yield the differences of all cases, by result, each text once with the cases that have it.
 
     Args:
-        said: For each case the texts of its results; an empty text where a result is right.
+        said: For each case the texts of its results, empty where a result is right, or one text for the whole call.
 
     >>> list(report({"one": ["", "wrong."], "two": ["", "wrong."]}))
     ['Result 1 is right.', 'Result 2, in every case: wrong.']
+    >>> list(report({"one": ["", ""], "two": ["it stopped."]}))
+    ["Case 'two': it stopped."]
     """
     results = max(map(len, said.values()))
+    short = {name: parts[0] if len(parts) < results else "" for name, parts in said.items()}
+    yield from _lines("", short)  # what is wrong with a whole call
     for i in range(results):
-        texts = {name: parts[i] if len(parts) == results else parts[0] for name, parts in said.items()}
+        texts = {name: "" if short[name] else parts[i] for name, parts in said.items()}
         result = f"Result {i + 1}" if results > 1 else ""
-        if not any(texts.values()):
+        if not any(texts.values()) and not any(short.values()):
             yield f"{result} is right."
-        for text in dict.fromkeys(filter(None, texts.values())):
-            cases = [name for name, x in texts.items() if x == text]
-            where = "in every case" if len(cases) == len(said) else f"case {' and case '.join(map(repr, cases))}"
-            line = f"{result}, {where}: {text}" if result else f"{where}: {text}"
-            yield line[0].upper() + line[1:]
+        yield from _lines(result, texts)
+
+
+def _lines(result: str, texts: Mapping[str, str]) -> Iterator[str]:
+    for text in dict.fromkeys(filter(None, texts.values())):
+        cases = [name for name, x in texts.items() if x == text]
+        where = "in every case" if len(cases) == len(texts) else f"case {' and case '.join(map(repr, cases))}"
+        line = f"{result}, {where}: {text}" if result else f"{where}: {text}"
+        yield line[0].upper() + line[1:]
