@@ -18,7 +18,8 @@ class Layer(nn.Module):
     A layer of one's own defines ``_forward``, ``_inverse`` and, if it changes shapes, ``_noise_shape``.
 
     Attributes:
-        x_shape, z_shape: of one x and one z, or None where any will do.
+        x_shape: of one x, or None where any will do.
+        z_shape: of one z, likewise.
     """
 
     x_shape: Shape | None = None
