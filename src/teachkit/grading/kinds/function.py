@@ -91,7 +91,7 @@ class Function(Kind):
         characters = sum(x.pop("characters") for x in results.values())
         return {"source": _source(answer), "results": results, "printed": printed, "characters": characters}
 
-    def _run(self, answer: Callable[..., Any], arguments: Arguments, seconds: float) -> Outcome:
+    def _run(self, answer: Callable[..., Any], arguments: Arguments, seconds: float | None) -> Outcome:
         """Call a function on copies, since cases may share their arguments with the library."""
         copies = copy.deepcopy(arguments)
         outcome = call(answer, copies, seconds)
@@ -144,7 +144,7 @@ class Function(Kind):
     def _is(self, wrong: Callable[..., Any], arguments: dict[str, Arguments], results: dict[str, Any]) -> bool:
         """Whether the results are those of a wrong function: its values, or its problem."""
         for name in self.cases:
-            theirs = _result(self._run(wrong, arguments[name], self.seconds))
+            theirs = _result(self._run(wrong, arguments[name], None))
             problem = _problem(theirs)
             if problem != _problem(results[name]):
                 return False
