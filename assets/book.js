@@ -19,9 +19,10 @@ function update(region, name) {
   }
 }
 
-/** Let an inline formula scroll if it is wider than its line; a browser can't break it. */
+/** Let an inline formula scroll if it is wider than its line; a browser can't break it. Bold type has no width. */
 function boundInline(formula) {
-  const wide = formula.firstElementChild?.offsetWidth > formula.parentElement.clientWidth;
+  const line = formula.closest("p, li, dt, dd, td, th, figcaption, div, h1, h2, h3, h4");
+  const wide = formula.firstElementChild?.offsetWidth > line.clientWidth;
   formula.classList.toggle("tk-wide", Boolean(wide));
 }
 

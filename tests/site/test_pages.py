@@ -136,6 +136,12 @@ def expect_none(problems, what):
     assert not problems, "\n".join([f"{len(problems)} {what}", *problems])
 
 
+def test_a_short_formula_in_bold_type_does_not_scroll(visit):
+    page = visit("chapters/coupling_images.html").page
+    assert page.locator("main strong span.math").count() > 0
+    assert page.locator("main strong span.math.tk-wide").count() == 0
+
+
 def test_unknown_address_shows_the_page_for_it(visit):
     seen = visit("no/such/page.html", status=404)
     assert "not found" in seen.page.locator("h1:visible").inner_text().lower()
