@@ -23,6 +23,7 @@ from runs import _images, dcgan, diffusion_reverse
 from runs._shared import (
     SCRATCH,
     Outcome,
+    clock_of,
     command,
     peak_memory_mb,
     save_arrays,
@@ -185,11 +186,6 @@ def spend(training: Training, seconds: float, clock: Callable[[], float]) -> flo
             break
     training.state()  # waits for the device
     return clock() - began
-
-
-def clock_of(device: str) -> Callable[[], float]:
-    """Return the process's own clock on the CPU, else the one on the wall: a device's work is no process's time."""
-    return time.process_time if device == "cpu" else time.perf_counter
 
 
 def gan_model(terms: Terms, config: dcgan.Config, seed: int) -> Model:
