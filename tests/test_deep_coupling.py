@@ -180,6 +180,46 @@ def test_weights_survive_a_file(tmp_path, additive):
     np.testing.assert_allclose(compose(*layers).forward(z.numpy())[0], expected.numpy(), atol=1e-12)
 
 
+@kinds
+@pytest.mark.law("masked-coupling")
+def test_arrays_hold_zeros_where_the_mask_takes_away(d, additive):
+    flow, z = random_flow(d, additive), points(20, d)
+    arrays = to_arrays(flow)
+    seen = arrays["mask"][:, None, :] == 1
+    given = np.tile(arrays["mask"] == 0, 1 if additive else 2)
+    assert (arrays["W0"] != 0).tolist() == np.broadcast_to(seen, arrays["W0"].shape).tolist()
+    assert ((arrays["W2"] != 0).all(2) == given).all()
+    assert ((arrays["b2"] != 0) == given).all()
+    noisy = {**arrays, "W0": arrays["W0"] + 7 * ~seen, "b2": arrays["b2"] + 7 * ~given}
+    with torch.no_grad():
+        for one, other in zip(from_arrays(noisy)(z), flow(z), strict=True):
+            assert torch.equal(one, other)
+    twin = compose(*flow_from_arrays(noisy)).forward(z.numpy())[0]
+    np.testing.assert_allclose(twin, flow(z)[0].detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("additive", [False, True])
+@pytest.mark.parametrize("n", [1024, 2048])
+def test_batches_of_powers_of_two_are_as_others(n, additive):
+    flow, x = random_flow(additive=additive, layers=2), points(n)
+    whole = flow.log_prob(x)
+    parts = torch.cat([flow.log_prob(part) for part in x.split(1000)])
+    torch.testing.assert_close(whole, parts, rtol=1e-12, atol=1e-12)
+    ours, theirs = (torch.autograd.grad(y.sum(), list(flow.parameters())) for y in (whole, parts))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+def test_log_det_keeps_its_digits_under_autocast():
+    flow, x = random_flow().float(), points(50).float()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        z, log_det = flow.inverse(x)
+        back, forward_log_det = flow(z)
+    assert z.dtype == log_det.dtype == torch.float32
+    torch.testing.assert_close(back, x, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(forward_log_det, -log_det, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["weights", "weights.bin", "weights.npz.old"])
 def test_file_keeps_the_name_that_it_is_given(tmp_path, name):
     save_npz(random_flow(), tmp_path / name)

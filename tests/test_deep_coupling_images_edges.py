@@ -54,6 +54,11 @@ UNMADE = {
     "size 0": (lambda: made("nice", (1, 0, 4)), "shape: expected a whole number of at least 1"),
     "mixing": (lambda: made("glow", mixing="conv3x3"), "mixing: expected one of conv1x1, reverse, fixed"),
     "depth": (lambda: made("glow", depth=0), "depth: expected a whole number of at least 1"),
+    "boards": (lambda: made("glow", boards=-1), "boards: expected a whole number of at least 0"),
+    "no boards": (
+        lambda: made("realnvp", scales=1, checkerboard=False),
+        "checkerboard: expected True for a single scale",
+    ),
     "levels": (lambda: made("nice", levels=1), "levels: expected a whole number of at least 2"),
     "alpha": (lambda: made("nice", alpha=0.0), "alpha: expected a number above 0 and below 1"),
     "rng": (lambda: flows.nice((1, 2, 2), rng=0), "rng: expected a torch.Generator"),

@@ -41,6 +41,27 @@ def test_actnorm_starts_from_its_first_batch(mode):
     np.testing.assert_allclose(log_det.detach(), -8 * log_scale.sum(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("make", [ActNorm, lambda c: BatchNormFlow(c, eps=1e-12)])
+def test_norms_keep_the_digits_of_a_channel_far_from_zero(make):
+    x = 1e4 + 0.1 * torch.randn(1000, 1, 2, 2, generator=seeded(), dtype=torch.float32)
+    z, expected = make(1).inverse(x)[0], make(1).double().inverse(x.double())[0]
+    assert (z - expected).abs().max() < 0.02  # the mean itself is rounded to 1e-3, a hundredth of the spread
+    assert (z.std() - 1).abs() < 1e-3
+    gaps = z[:100] - z[100:200], (x[:100] - x[100:200]).double() / x.double().std(correction=0)
+    assert (gaps[0] - gaps[1]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("size", [(2, 2), (1, 1), (8, 8)], ids=str)
+@pytest.mark.law("conv1x1-log-det")
+def test_conv1x1_is_a_convolution_on_few_and_on_many_points(size):
+    layer, x = Conv1x1(12, rng=seeded()).double(), torch.randn(3, 12, *size, generator=seeded(1), dtype=torch.double)
+    expected = torch.nn.functional.conv2d(x, layer.matrix()[:, :, None, None])
+    for given in (x, x.contiguous(memory_format=torch.channels_last), x.mT.contiguous().mT):
+        torch.testing.assert_close(layer(given)[0], expected, rtol=1e-12, atol=1e-12)
+    grads = [torch.autograd.grad(y.square().sum(), layer.U)[0] for y in (layer(x)[0], expected)]
+    torch.testing.assert_close(*grads, rtol=1e-10, atol=1e-10)
+
+
 def test_actnorm_starts_once():
     norm = ActNorm(3).double()
     norm.inverse(images())
@@ -257,6 +278,7 @@ BAD = {
     "other channels of batch norm": (lambda: BatchNormFlow(3)(X), "z: expected 3 channels"),
     "other channels in a chain": (lambda: Chain([ActNorm(3)], (2, 4, 4)), "x: expected 3 channels"),
     "one number at the start": (lambda: ActNorm(2).inverse(X[:1, :, :1, :1]), "x: expected more than one number"),
+    "empty in training": (lambda: BatchNormFlow(2).inverse(X[:, :, :0]), "x: expected more than one number"),
     "one number in training": (lambda: BatchNormFlow(2).inverse(X[:1, :, :1, :1]), "x: expected more than one number"),
     "momentum": (lambda: BatchNormFlow(2, momentum=2), "momentum: expected a number above 0 and at most 1, got 2"),
     "eps": (lambda: BatchNormFlow(2, eps=0), "eps: expected a finite number above 0"),

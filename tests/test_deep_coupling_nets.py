@@ -32,6 +32,19 @@ def test_weights_come_from_the_generator_alone(name):
 
 
 @every
+def test_nets_go_through_the_transforms_of_torch(name):
+    make, shape = NETS[name]
+    net, x = make(seeded()), torch.randn(5, *shape, generator=seeded(1))
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=seeded(2)))
+    one_by_one = torch.func.vmap(lambda row: net(row[None])[0])(x)
+    torch.testing.assert_close(one_by_one, net(x), rtol=1e-5, atol=1e-6)
+    J = torch.func.jacfwd(net)(x[:1])
+    torch.testing.assert_close(J, torch.func.jacrev(net)(x[:1]), rtol=1e-5, atol=1e-6)
+
+
+@every
 def test_starts_at_zero_and_learns(name):
     make, shape = NETS[name]
     net, x = make(seeded()), torch.randn(5, *shape, generator=seeded(1))

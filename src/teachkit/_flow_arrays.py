@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from teachkit import _check
 
@@ -73,6 +74,34 @@ def chain(
         checked.append((W, _check.shaped(f"b{j}", b, W.shape[:-1])))
         inputs = W.shape[-2]
     return checked
+
+
+def zeros(layers: int, sizes: Sequence[int], dtype: DTypeLike) -> dict[str, np.ndarray]:
+    """Return "W0", "b0", "W1", ... of zeros for networks with these numbers of inputs, hidden units and outputs.
+
+    >>> {name: x.shape for name, x in zeros(3, (2, 8, 4), float).items()}
+    {'W0': (3, 8, 2), 'b0': (3, 8), 'W1': (3, 4, 8), 'b1': (3, 4)}
+    """
+    shapes = {}
+    for j, (inputs, outputs) in enumerate(pairwise(sizes)):
+        shapes |= {f"W{j}": (layers, outputs, inputs), f"b{j}": (layers, outputs)}
+    return {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
+
+
+def used(arrays: Mapping[str, np.ndarray], i: int) -> list[np.ndarray]:
+    """Return views of W0, b0, W1, ... of layer i without what an alternating mask takes away.
+
+    Layer i keeps the entries i % 2, i % 2 + 2, ..., and its network's outputs for them do not count.
+
+    >>> [x.shape for x in used(zeros(3, (5, 8, 10), float), 1)]
+    [(8, 2), (8,), (2, 3, 8), (2, 3)]
+    """
+    depth = sum(name[0] == "W" for name in arrays)
+    W, b = ([arrays[f"{kind}{j}"][i] for j in range(depth)] for kind in "Wb")
+    d, kept = W[0].shape[1], i % 2
+    W[0] = W[0][:, kept::2]
+    W[-1], b[-1] = (x.reshape(-1, d, *x.shape[1:])[:, 1 - kept :: 2] for x in (W[-1], b[-1]))
+    return [x for pair in zip(W, b, strict=True) for x in pair]
 
 
 def _kind(arrays: Mapping[str, ArrayLike], d: int) -> tuple[float | None, np.ndarray | None]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 
 from teachkit import _check
-from teachkit.coupling import checkerboard
+from teachkit.coupling import checkerboard as checkerboard_mask
 from teachkit.deep._coupling_layer import Layer
 from teachkit.deep.coupling_layers import Chain, Coupling, Flatten, MultiScale, Scaling, Squeeze
 from teachkit.deep.coupling_mixing import ActNorm, BatchNormFlow, Conv1x1, Permutation
@@ -37,13 +37,24 @@ def nice(shape: Shape, *, depth: int, hidden: int, hidden_layers: int, rng: torc
 
 
 def realnvp(
-    shape: Shape, *, scales: int, depth: int, hidden: int, blocks: int, additive: bool, rng: torch.Generator
+    shape: Shape,
+    *,
+    scales: int,
+    depth: int,
+    hidden: int,
+    blocks: int,
+    checkerboard: bool,
+    additive: bool,
+    rng: torch.Generator,
 ) -> Layer:
     """Return scales of ``depth`` checkerboard couplings, a squeeze, ``depth`` channel couplings, and a split.
 
-    The last scale has depth + 1 checkerboard couplings alone. Batch norm follows each coupling.
+    Without ``checkerboard`` these are 2 depth channel couplings. The last scale has depth + 1 checkerboard couplings
+    alone. Batch norm follows each coupling.
     """
     scales, depth = _check.count("scales", scales), _check.count("depth", depth)
+    if scales == 1 and not checkerboard:
+        raise ValueError("checkerboard: expected True for a single scale, which has no other couplings")
     (c, h, w), chains = _divisible(shape, by := 2 ** (scales - 1)), []
     if h == w == by:
         raise ValueError(f"shape: expected more than one point on the last of {scales} scales, got {shape}")
@@ -54,12 +65,12 @@ def realnvp(
 
     for scale in range(scales):
         last = scale == scales - 1
-        masks = [torch.from_numpy(x).float() for x in (checkerboard(h, w), 1 - checkerboard(h, w))]
-        layers = [layer for i in range(depth + last) for layer in step(masks[i % 2], c, c)]
+        boards = depth + 1 if last else depth if checkerboard else 0
+        layers = [layer for i in range(boards) for layer in step(_board(h, w, i), c, c)]
         if not last:
             c, h, w = 4 * c, h // 2, w // 2
             layers.append(Squeeze())
-            for i in range(depth):
+            for i in range(2 * depth - boards):
                 layers += step(("first", "second")[i % 2], c // 2, c // 2)
         chains.append(_chain(layers))
         c = c // 2
@@ -67,21 +78,46 @@ def realnvp(
 
 
 def glow(
-    shape: Shape, *, scales: int, depth: int, hidden: int, mixing: str, additive: bool, plu: bool, rng: torch.Generator
+    shape: Shape,
+    *,
+    scales: int,
+    depth: int,
+    hidden: int,
+    mixing: str,
+    boards: int,
+    additive: bool,
+    plu: bool,
+    rng: torch.Generator,
 ) -> Layer:
-    """Return scales of a squeeze, ``depth`` steps of act norm, mixing and channel coupling, and a split."""
+    """Return scales of a squeeze, ``depth`` steps of act norm, mixing and channel coupling, and a split.
+
+    Before the first squeeze stand ``boards`` steps of act norm and checkerboard coupling.
+    """
     if mixing not in MIXINGS:
         raise ValueError(f"mixing: expected one of {', '.join(MIXINGS)}, got {mixing!r}")
     scales, depth = _check.count("scales", scales), _check.count("depth", depth)
-    c, chains = _divisible(shape, 2**scales)[0], []
+    (c, h, w), chains, layers = _divisible(shape, 2**scales), [], []
+
+    def coupling(kept: str | torch.Tensor, c_in: int, c_out: int) -> Layer:
+        net = conv_net(c_in, c_out if additive else 2 * c_out, hidden, rng=rng)
+        return Coupling(kept, net, additive=additive)
+
+    for i in range(_check.count("boards", boards, low=0)):
+        layers += [ActNorm(c), coupling(_board(h, w, i), c, c)]
     for _ in range(scales):
-        c, layers = 4 * c, [Squeeze()]
+        c, layers = 4 * c, [*layers, Squeeze()]
         for _ in range(depth):
-            net = conv_net(c // 2, c // 2 if additive else c, hidden, rng=rng)
-            layers += [ActNorm(c), _mixing(mixing, c, plu, rng), Coupling("first", net, additive=additive)]
+            step = coupling("first", c // 2, c // 2)
+            layers += [ActNorm(c), _mixing(mixing, c, plu, rng), step]
         chains.append(_chain(layers))
-        c //= 2
+        c, layers = c // 2, []
     return MultiScale(chains, shape)
+
+
+def _board(h: int, w: int, i: int) -> torch.Tensor:
+    """Return the checkerboard mask [h, w], or for odd i the other one."""
+    board = checkerboard_mask(h, w)
+    return torch.from_numpy(1 - board if i % 2 else board).float()
 
 
 def _mixing(name: str, c: int, plu: bool, rng: torch.Generator) -> Layer:

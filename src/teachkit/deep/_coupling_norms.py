@@ -46,14 +46,14 @@ class ActNorm(Channelwise):
         if not self._is_ready():
             raise RuntimeError("ActNorm: call inverse on a batch of data first, which sets its shift and scale")
         scale, shift = _along(self.log_scale.exp(), z), _along(self.shift, z)
-        return torch.addcmul(shift, z, scale), (points * self.log_scale.sum()).expand(len(z))
+        return z * scale + shift, (points * self.log_scale.sum()).expand(len(z))
 
     def _inverse(self, x: Tensor) -> Pushed:
         points = self.look("x", x)
         if not self._is_ready():
             self._start(x)
         scale = (-self.log_scale).exp()
-        z = torch.addcmul(_along(-self.shift * scale, x), x, _along(scale, x))
+        z = (x - _along(self.shift, x)) * _along(scale, x)
         return z, (-points * self.log_scale.sum()).expand(len(x))
 
     def _is_ready(self) -> bool:
@@ -111,7 +111,7 @@ class BatchNormFlow(Channelwise):
         points = self.look("z", z)
         log_scale = 0.5 * (self.var + self.eps).log() - self.log_gamma
         scale = log_scale.exp()
-        x = torch.addcmul(_along(self.mean - self.beta * scale, z), z, _along(scale, z))
+        x = (z - _along(self.beta, z)) * _along(scale, z) + _along(self.mean, z)
         return x, (points * log_scale.sum()).expand(len(z))
 
     def _inverse(self, x: Tensor) -> Pushed:
@@ -119,7 +119,7 @@ class BatchNormFlow(Channelwise):
         mean, var = self._statistics(x) if self.training else (self.mean, self.var)
         log_scale = self.log_gamma - 0.5 * (var + self.eps).log()
         scale = log_scale.exp()
-        z = torch.addcmul(_along(self.beta - mean * scale, x), x, _along(scale, x))
+        z = (x - _along(mean, x)) * _along(scale, x) + _along(self.beta, x)
         return z, (points * log_scale.sum()).expand(len(x))
 
     def _statistics(self, x: Tensor) -> Pushed:
@@ -142,7 +142,7 @@ def _moments(x: Tensor) -> Pushed:
 
 
 def _several(x: Tensor, channels: int) -> Tensor:
-    if x.numel() == channels:
+    if x.numel() <= channels:
         raise ValueError(f"x: expected more than one number of each channel, got shape {list(x.shape)}")
     return x
 

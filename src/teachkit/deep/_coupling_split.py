@@ -18,7 +18,7 @@ def split(name: str, y: Tensor, half: str) -> tuple[Tensor, Tensor]:
     """
     if y.ndim < 2 or y.shape[1] < 2:
         raise ValueError(f"{name}: expected at least 2 channels to split, got shape {list(y.shape)}")
-    a, b = y.tensor_split([(y.shape[1] + 1) // 2], 1) if half in HALVES[:2] else (y[:, ::2], y[:, 1::2])
+    a, b = y.split([(y.shape[1] + 1) // 2, y.shape[1] // 2], 1) if half in HALVES[:2] else (y[:, ::2], y[:, 1::2])
     return (a, b) if half in ("first", "even") else (b, a)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from teachkit import _check, _flow_arrays
 from teachkit._files import write_whole
@@ -20,17 +21,15 @@ from teachkit.coupling import flow_from_arrays
 from teachkit.deep._shared import Data, draw_from, linear
 
 BOUND = 2.0  # |s| stays below it, so that no layer scales by more than exp(2)
-_DEPTH = 3  # linear layers of a network
 _CLIP = 1.0  # largest norm of a training step's gradient
 
 
 class CouplingFlow(nn.Module):
     """A flow of coupling layers over a standard normal base, affine (Real NVP) or additive (NICE).
 
-    A layer has one network, with two hidden layers of tanh units, which sees the kept entries. It has weights for all
-    entries, and those for the others are never used. Its last layer starts at zero, so the flow starts as the
-    identity. Kept and moved entries change places from layer to layer. An additive flow ends with a scaling of each
-    coordinate, statement `additive-coupling`.
+    A layer has one network, with two hidden layers of tanh units, from the kept entries to s and t of the moved ones.
+    Its last layer starts at zero, so the flow starts as the identity. Kept and moved entries change places from layer
+    to layer. An additive flow ends with a scaling of each coordinate, statement `additive-coupling`.
 
     Args:
         d: number of coordinates, at least 2.
@@ -61,8 +60,9 @@ class CouplingFlow(nn.Module):
         super().__init__()
         self.d = d = _check.count("d", d, low=2)
         layers, hidden = _check.count("layers", layers), _check.count("hidden", hidden)
-        sizes = (d, hidden, hidden, d if additive else 2 * d)
-        self.networks = nn.ModuleList(_network(sizes, generator, dtype) for _ in range(layers))
+        outputs, halves = 1 if additive else 2, ((d + 1) // 2, d // 2)  # of the coordinates 0, 2, ... and 1, 3, ...
+        sizes = [(halves[i % 2], hidden, hidden, outputs * halves[1 - i % 2]) for i in range(layers)]
+        self.networks = nn.ModuleList(_network(size, generator, dtype) for size in sizes)
         self.log_scale = nn.Parameter(torch.zeros(d, dtype=dtype)) if additive else None
         places = torch.arange(layers)[:, None] + torch.arange(d) + 1
         self.register_buffer("mask", (places % 2).to(dtype), persistent=False)  # (1, 0, ...), (0, 1, ...), ...
@@ -71,7 +71,7 @@ class CouplingFlow(nn.Module):
         """Return x [n, d] and log |det dx/dz| [n] for z [n, d]; statements `affine-coupling`, `coupling-log-det`."""
         halves = self._halves("z", z)
         sums = [self._move(i, halves) for i in range(len(self.networks))]
-        x = _whole(halves)
+        x = _whole(*halves)
         if self.log_scale is not None:
             return x * torch.exp(self.log_scale), self.log_scale.sum().expand(len(z))
         return x, torch.cat(sums).sum(0)
@@ -79,13 +79,14 @@ class CouplingFlow(nn.Module):
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return z [n, d] and log |det dz/dx| [n] for x [n, d]."""
         halves, log_det = self._inverse_halves(x)
-        return _whole(halves), log_det
+        return _whole(*halves), log_det
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, [n], for x [n, d]; statement `flow-log-density`."""
-        (even, odd), log_det = self._inverse_halves(x)
+        x = self._points("x", x)
+        (even, odd), log_det = self._inverse_halves(_padded(x))
         squares = even.square().sum(0) + odd.square().sum(0)
-        return log_det - 0.5 * (squares + self.d * math.log(2 * math.pi))
+        return (log_det - 0.5 * (squares + self.d * math.log(2 * math.pi)))[: len(x)]
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
@@ -99,7 +100,7 @@ class CouplingFlow(nn.Module):
         yield z
         for i in range(len(self.networks)):
             self._move(i, halves)
-            yield (x := _whole(halves))
+            yield (x := _whole(*halves))
         if self.log_scale is not None:
             yield x * torch.exp(self.log_scale)
 
@@ -128,12 +129,9 @@ class CouplingFlow(nn.Module):
 
     def _condition(self, i: int, kept: Tensor) -> tuple[Tensor | None, Tensor]:
         """Return s, None in an additive layer, and t of the moved coordinates, from those kept: rows [m, n] all."""
-        first, hidden, last = (self.networks[i][2 * j] for j in range(_DEPTH))
-        a = i % 2
-        h = _affine(first.weight[:, a::2], first.bias, kept).tanh_()
-        h = _affine(hidden.weight, hidden.bias, h).tanh_()
-        W, b = (p.unflatten(0, (-1, self.d))[:, 1 - a :: 2].flatten(0, 1) for p in (last.weight, last.bias))
-        out = _affine(W, b, h)
+        first, _, hidden, _, last = self.networks[i]
+        out = _affine(last, _affine(hidden, _affine(first, kept).tanh_()).tanh_())
+        out = out.to(kept.dtype)  # autocast may have computed it in fewer digits
         if self.log_scale is not None:
             return None, out
         raw_s, t = out.chunk(2)
@@ -187,7 +185,7 @@ def fit(
     steps, batch, lr = _check.count("steps", steps), _check.count("batch", batch), _check.positive("lr", lr)
     draw = data if callable(data) else draw_from(flow._points("data", data))
     optimizer = torch.optim.Adam(flow.parameters(), lr, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    schedule = CosineAnnealingLR(optimizer, steps)
     return (Step(i, _update(flow, draw(batch, generator), optimizer, schedule)) for i in range(1, steps + 1))
 
 
@@ -204,16 +202,22 @@ def bijections(flow: CouplingFlow) -> list[Bijection]:
 def to_arrays(flow: CouplingFlow) -> dict[str, np.ndarray]:
     """Return the weights as plain arrays, as ``teachkit.coupling.flow_from_arrays`` reads them.
 
+    There a network has weights for all entries, and a mask; those that the mask takes away are 0 here.
+
     >>> sorted(to_arrays(CouplingFlow(generator=torch.Generator().manual_seed(0))))
     ['W0', 'W1', 'W2', 'b0', 'b1', 'b2', 'bound', 'mask']
     """
-    stacked = {
-        name: torch.stack([getattr(network[2 * j], kind) for network in flow.networks])
-        for j in range(_DEPTH)
-        for name, kind in ((f"W{j}", "weight"), (f"b{j}", "bias"))
-    }
-    last = {"bound": torch.tensor(BOUND)} if flow.log_scale is None else {"log_scale": flow.log_scale}
-    return {name: x.detach().cpu().numpy().copy() for name, x in {"mask": flow.mask, **stacked, **last}.items()}
+    (layers, d), mask, hidden = flow.mask.shape, flow.mask.cpu().numpy().copy(), flow.networks[0][0].out_features
+    sizes = (d, hidden, hidden, 2 * d if flow.log_scale is None else d)
+    arrays = {"mask": mask, **_flow_arrays.zeros(layers, sizes, mask.dtype)}
+    if flow.log_scale is None:
+        arrays["bound"] = np.array(BOUND, mask.dtype)
+    else:
+        arrays["log_scale"] = flow.log_scale.detach().cpu().numpy().copy()
+    for i, network in enumerate(flow.networks):
+        for part, p in zip(_flow_arrays.used(arrays, i), network.parameters(), strict=True):
+            part[...] = p.detach().cpu().numpy().reshape(part.shape)
+    return arrays
 
 
 def from_arrays(arrays: Mapping[str, ArrayLike]) -> CouplingFlow:
@@ -231,23 +235,18 @@ def from_arrays(arrays: Mapping[str, ArrayLike]) -> CouplingFlow:
     (layers, d), hidden, additive = mask.shape, weights[0][1].shape[1], bound is None
     dtype = torch.float32 if np.asarray(arrays["W0"]).dtype == np.float32 else torch.float64
     flow = CouplingFlow(d, layers, hidden, additive=additive, generator=torch.Generator(), dtype=dtype)
-    if [W.shape[1] for W, _ in weights[:-1]] != [hidden] * (_DEPTH - 1):
-        raise ValueError(f"arrays: expected W0 to W{_DEPTH - 1}, with hidden layers of one size")
+    if [W.shape[1] for W, _ in weights[:-1]] != [hidden, hidden]:
+        raise ValueError("arrays: expected W0 to W2, with hidden layers of one size")
     if not np.array_equal(mask, flow.mask) or bound not in (None, BOUND):
         raise ValueError(f"arrays: expected alternating masks and the bound {BOUND}")
-    _fill(flow, weights, log_scale)
-    return flow
-
-
-@torch.no_grad()
-def _fill(flow: CouplingFlow, weights: _flow_arrays.Weights, log_scale: np.ndarray | None) -> None:
-    for j, pair in enumerate(weights):
-        W, b = map(torch.from_numpy, pair)
+    named = {f"{kind}{j}": x for j, pair in enumerate(weights) for kind, x in zip("Wb", pair, strict=True)}
+    with torch.no_grad():
         for i, network in enumerate(flow.networks):
-            network[2 * j].weight.copy_(W[i])
-            network[2 * j].bias.copy_(b[i])
-    if log_scale is not None:
-        flow.log_scale.copy_(torch.from_numpy(log_scale))
+            for part, p in zip(_flow_arrays.used(named, i), network.parameters(), strict=True):
+                p.copy_(torch.from_numpy(part.reshape(p.shape)))
+        if log_scale is not None:
+            flow.log_scale.copy_(torch.from_numpy(log_scale))
+    return flow
 
 
 def save_npz(flow: CouplingFlow, path: Path | str) -> None:
@@ -256,14 +255,21 @@ def save_npz(flow: CouplingFlow, path: Path | str) -> None:
         np.savez_compressed(file, **to_arrays(flow))
 
 
-def _affine(W: Tensor, b: Tensor, rows: Tensor) -> Tensor:
+def _affine(layer: nn.Linear, rows: Tensor) -> Tensor:
     """Return W rows + b, one column for each sample; ``addmm`` would first write the biases out, n times."""
-    return torch.mm(W, rows).add_(b[:, None])
+    return torch.mm(layer.weight, rows).add_(layer.bias[:, None])
 
 
-def _whole(halves: Sequence[Tensor]) -> Tensor:
+def _padded(x: Tensor) -> Tensor:
+    """Return x, with a few rows more if n is a multiple of 1024.
+
+    The numbers of one sample then stand n apart, compete for the same places of a cache, and slow products down.
+    """
+    return x if len(x) % 1024 else torch.cat([x, x[:16]])
+
+
+def _whole(even: Tensor, odd: Tensor) -> Tensor:
     """Return the coordinates in their places, [n, d], from the even and the odd ones."""
-    even, odd = halves
     x = even.new_empty(even.shape[1], len(even) + len(odd))
     x[:, 0::2], x[:, 1::2] = even.t(), odd.t()
     return x
@@ -278,9 +284,7 @@ def _network(sizes: tuple[int, ...], generator: torch.Generator, dtype: torch.dt
     return nn.Sequential(*modules[:-1])
 
 
-def _update(
-    flow: CouplingFlow, x: Tensor, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
-) -> float:
+def _update(flow: CouplingFlow, x: Tensor, optimizer: torch.optim.Optimizer, schedule: LRScheduler) -> float:
     loss = -flow.log_prob(x).mean()
     if not torch.isfinite(loss):
         raise FloatingPointError(f"the loss is {loss.item()}: lower lr, or check the data")

@@ -62,6 +62,7 @@ def realnvp(
     depth: int = 3,
     hidden: int = 32,
     blocks: int = 2,
+    checkerboard: bool = True,
     additive: bool = False,
     levels: int = 256,
     alpha: float = 0.05,
@@ -78,6 +79,7 @@ def realnvp(
         depth: couplings of each kind in a scale.
         hidden: channels in the networks.
         blocks: residual blocks in a network.
+        checkerboard: False for 2 depth channel couplings, and no checkerboard ones, in all scales but the last.
         additive: additive couplings, not affine ones.
         levels: see ``ImageFlow``.
         alpha: see ``ImageFlow``.
@@ -90,8 +92,9 @@ def realnvp(
     >>> flow.encode(torch.rand(2, 1, 4, 4)).shape
     torch.Size([2, 16])
     """
-    sizes = {"scales": scales, "depth": depth, "hidden": hidden, "blocks": blocks, "additive": additive}
-    return _made("realnvp", shape, levels, alpha, rng, **sizes)
+    sizes = {"scales": scales, "depth": depth, "hidden": hidden, "blocks": blocks}
+    kinds = {"checkerboard": checkerboard, "additive": additive}
+    return _made("realnvp", shape, levels, alpha, rng, **sizes, **kinds)
 
 
 def glow(
@@ -101,6 +104,7 @@ def glow(
     depth: int = 4,
     hidden: int = 32,
     mixing: Mixing = "conv1x1",
+    boards: int = 0,
     additive: bool = False,
     plu: bool = True,
     levels: int = 256,
@@ -115,6 +119,7 @@ def glow(
         depth: steps on each, K of the paper.
         hidden: channels in the networks.
         mixing: "conv1x1", learned; "reverse", the channels in reverse order; "fixed", in an order drawn once.
+        boards: checkerboard couplings on the whole picture before the first squeeze; the paper has none.
         additive: additive couplings, not affine ones.
         plu: whether a 1x1 convolution is kept as the factors of statement `plu-form`.
         levels: see ``ImageFlow``.
@@ -129,8 +134,9 @@ def glow(
     ...
     ValueError: shape: expected a height and width divisible by 4 for these scales, got (1, 6, 6)
     """
-    sizes = {"scales": scales, "depth": depth, "hidden": hidden, "mixing": mixing, "additive": additive, "plu": plu}
-    return _made("glow", shape, levels, alpha, rng, **sizes)
+    sizes = {"scales": scales, "depth": depth, "hidden": hidden, "boards": boards}
+    kinds = {"mixing": mixing, "additive": additive, "plu": plu}
+    return _made("glow", shape, levels, alpha, rng, **sizes, **kinds)
 
 
 def flow_parts(lr: float = 1e-3, *, weight_decay: float = 0.0) -> tuple[Part]:

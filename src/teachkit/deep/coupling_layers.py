@@ -129,29 +129,26 @@ class Coupling(Layer):
     def _apply_to(self, name: str, y: Tensor, move: Move, sign: int) -> Pushed:
         if self.half:
             kept, moved = split(name, y, self.half)
-            s, t = self._condition(kept, moved)
-            new, s_moved = move(moved, s, t), s
-            out = join(kept, new, self.half)
+            s, t = self._condition(kept, moved, sign)
+            out = join(kept, move(moved, s, t), self.half)
         else:
             check_mask(name, self.mask, tuple(y.shape[1:]))
-            s, t = self._condition(y * self.mask, y)
-            s_moved = None if s is None else s * self.moved
-            out = move(y, s_moved, t * self.moved)
-        if s is None:
-            return out, y.new_zeros(len(y))
-        return out, sign * s_moved.sum(tuple(range(1, s_moved.ndim)))
+            s, t = self._condition(y * self.mask, y, sign)
+            s = None if s is None else s * self.moved
+            out = move(y, s, t * self.moved)
+        return out, y.new_zeros(len(y)) if s is None else s.sum(tuple(range(1, s.ndim)))
 
-    def _condition(self, seen: Tensor, moved: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Return s, None where there is none, and t, of the shape of ``moved``."""
+    def _condition(self, seen: Tensor, moved: Tensor, sign: int) -> tuple[Tensor | None, Tensor]:
+        """Return s with this sign, None where there is none, and t, of the shape of ``moved``."""
         out = self.net(seen)
         n, c, *rest = moved.shape
         if out.shape != (wanted := (n, c if self.additive else 2 * c, *rest)):
             raise ValueError(f"net: expected to return shape {list(wanted)}, got {list(out.shape)}")
-        out = out.to(moved.dtype)  # autocast may have computed it in fewer digits
+        out = out.to(moved.dtype).contiguous()  # from fewer digits under autocast, and from channels side by side
         if self.additive:
             return None, out
         raw_s, t = out.chunk(2, 1)
-        return raw_s if self.bound is None else self.bound * torch.tanh(raw_s / self.bound), t
+        return sign * raw_s if self.bound is None else sign * self.bound * torch.tanh(raw_s / self.bound), t
 
 
 class Squeeze(Layer):
@@ -285,8 +282,10 @@ class MultiScale(Layer):
 
 
 def _scale_and_shift(z: Tensor, s: Tensor | None, t: Tensor) -> Tensor:
+    """Return x of z, with s as it is."""
     return z + t if s is None else torch.addcmul(t, z, s.exp())
 
 
 def _shift_and_scale(x: Tensor, s: Tensor | None, t: Tensor) -> Tensor:
-    return x - t if s is None else (x - t) * (-s).exp()
+    """Return z of x, with -s in the place of s."""
+    return x - t if s is None else (x - t) * s.exp()

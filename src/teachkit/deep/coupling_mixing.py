@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.linalg import solve_triangular
-from torch.nn.functional import conv2d
 
 from teachkit.deep._coupling_layer import Channelwise, Pushed
 from teachkit.deep._coupling_norms import ActNorm, BatchNormFlow
@@ -70,8 +69,8 @@ class Conv1x1(Channelwise):
         """Return W, [c, c]."""
         if not self.plu:
             return self.weight
-        L, U = self._triangles()
-        return self.P @ L @ U
+        L = self.L.tril(-1) + torch.eye(self.channels, dtype=self.L.dtype, device=self.L.device)
+        return self.P @ L @ self._upper()
 
     def log_det(self) -> Tensor:
         """Return log|det W|, one number.
@@ -100,12 +99,11 @@ class Conv1x1(Channelwise):
     def _inverse_matrix(self) -> Tensor:
         if not self.plu:
             return _inverted(self.weight)
-        L, U = self._triangles()
-        return solve_triangular(U, solve_triangular(L, self.P.mT, upper=False, unitriangular=True), upper=True)
+        inner = solve_triangular(self.L, self.P.mT, upper=False, unitriangular=True)  # which reads L below its diagonal
+        return solve_triangular(self._upper(), inner, upper=True)
 
-    def _triangles(self) -> tuple[Tensor, Tensor]:
-        L = self.L.tril(-1) + torch.eye(self.channels, dtype=self.L.dtype, device=self.L.device)
-        return L, self.U.triu(1) + torch.diag(self.sign * self.log_d.exp())
+    def _upper(self) -> Tensor:
+        return self.U.triu(1) + torch.diag(self.sign * self.log_d.exp())
 
 
 class Permutation(Channelwise):
@@ -150,11 +148,14 @@ def _all_digits(x: Tensor) -> torch.autocast:
 
 
 def _at_each_point(W: Tensor, x: Tensor) -> Tensor:
-    if x.ndim == 2:
-        return x @ W.mT
-    if x.ndim == 4 and x.device.type == "cpu":
-        return conv2d(x, W[:, :, None, None])
-    return torch.einsum("ij,nj...->ni...", W, x)  # convolutions on CUDA keep 10 bits (TF32), unless told otherwise
+    """Return W times the channels, [n, c, ...].
+
+    On few points the gradient of ``bmm`` would be slow, as it holds a matrix for each image. Of convolutions, CUDA
+    keeps 10 bits (TF32) unless told otherwise.
+    """
+    if x.ndim == 2 or 4 * x[0, 0].numel() < len(W):
+        return torch.einsum("ij,nj...->ni...", W, x)
+    return torch.bmm(W.expand(len(x), -1, -1), x.flatten(2)).view_as(x)
 
 
 def _rotation(c: int, rng: torch.Generator) -> Tensor:

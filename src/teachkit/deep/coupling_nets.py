@@ -46,14 +46,13 @@ def conv_net(c_in: int, c_out: int, hidden: int = 64, *, rng: torch.Generator) -
     torch.Size([1, 4, 4, 4])
     """
     hidden = _check.count("hidden", hidden)
-    net = nn.Sequential(
+    return _ByPoint(
         _conv(_check.count("c_in", c_in), hidden, 3, rng),
         nn.ReLU(inplace=True),
         _conv(hidden, hidden, 1, rng),
         nn.ReLU(inplace=True),
         ZeroConv(hidden, _check.count("c_out", c_out)),
     )
-    return net.to(memory_format=torch.channels_last)  # the faster order of numbers for few channels
 
 
 def residual_net(c_in: int, c_out: int, hidden: int = 64, blocks: int = 2, *, rng: torch.Generator) -> nn.Sequential:
@@ -68,13 +67,12 @@ def residual_net(c_in: int, c_out: int, hidden: int = 64, blocks: int = 2, *, rn
     0.0
     """
     hidden, blocks = _check.count("hidden", hidden), _check.count("blocks", blocks)
-    net = nn.Sequential(
+    return _ByPoint(
         _conv(_check.count("c_in", c_in), hidden, 3, rng),
         *(Block(hidden, rng) for _ in range(blocks)),
         nn.ReLU(inplace=True),
         ZeroConv(hidden, _check.count("c_out", c_out)),
     )
-    return net.to(memory_format=torch.channels_last)  # the faster order of numbers for few channels
 
 
 class Block(nn.Module):
@@ -95,6 +93,17 @@ class Block(nn.Module):
         return h + self.after(relu(self.before(relu(h)), inplace=True))
 
 
+class _ByPoint(nn.Sequential):
+    """Layers that hold the channels of a point side by side, the faster order of numbers for few channels."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(*layers)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return super().forward(h.movedim(-3, -1).contiguous().movedim(-1, -3))
+
+
 class ZeroConv(nn.Conv2d):
     """A 3 x 3 convolution that starts at 0, times exp(3 log_scale), one learned number for each of its channels.
 
@@ -111,7 +120,7 @@ class ZeroConv(nn.Conv2d):
     def forward(self, h: Tensor) -> Tensor:
         """Return [n, c_out, h, w] of h [n, c_in, h, w]."""
         scale = torch.exp(_GAIN * self.log_scale)
-        return conv2d(h, self.weight * scale[:, None, None, None], self.bias * scale, padding=1)
+        return conv2d(h, self.weight * scale.view(-1, 1, 1, 1), self.bias * scale, padding=1)
 
 
 def _conv(c_in: int, c_out: int, size: int, rng: torch.Generator) -> nn.Conv2d:
