@@ -18,6 +18,9 @@ from teachkit.deep.dcgan import arithmetic, slerp
 
 LEVELS = {"digits": 17, "fashion_mnist": 256, "file": 256}
 ROWS = 250  # images that go through a flow at a time
+SHOWN = 36  # samples at each temperature
+PAIRS, STEPS = 6, 9  # ways between two test images, and images of each
+MOVED = 12  # images of one class that are moved to another
 
 
 class Data(NamedTuple):
@@ -79,7 +82,7 @@ def rounding(flow: ImageFlow, b: Tensor) -> dict[str, float]:
 
 @torch.no_grad()
 def stirred(flow: ImageFlow, std: float, rng: torch.Generator) -> ImageFlow:
-    """Return the flow with normal weights in the layers that start at zero, so that it is far from the identity.
+    """Return the flow, far from the identity, with normal weights in the last layer of each network.
 
     A weight of k inputs gets std / sqrt(k) times a normal number.
     """
@@ -87,6 +90,20 @@ def stirred(flow: ImageFlow, std: float, rng: torch.Generator) -> ImageFlow:
         last = [x for x in net.modules() if isinstance(x, nn.Linear | ZeroConv)][-1]
         nn.init.normal_(last.weight, std=std * last.weight[0].numel() ** -0.5, generator=rng)
     return flow
+
+
+def pictures(
+    flow: ImageFlow, data: Data, temperatures: Sequence[float], classes: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Return samples, ways between test images, and test images that are moved to another class."""
+    device = next(flow.parameters()).device
+    test, known = data.test.to(device), data.train[:10_000].to(device)
+    start = test[torch.from_numpy(data.test_classes == classes[0]).to(device)]
+    return {
+        **samples(flow, SHOWN, temperatures, torch.Generator(device).manual_seed(0)),
+        **ways(flow, test, PAIRS, STEPS),
+        **moved(flow, start, known, data.train_classes[:10_000], classes, MOVED),
+    }
 
 
 @torch.no_grad()

@@ -41,10 +41,7 @@ from teachkit.deep.source import Source
 from teachkit.deep.train import Training
 
 MODELS = ("nice", "realnvp", "glow")
-PAIRS, STEPS = 6, 9  # ways between two test images, and images of each
-SHOWN = 36  # samples at each temperature
 ROUNDED = 16  # images on which random flows are measured
-MOVED = 12  # images of one class that are moved to another
 
 
 def small() -> dict[str, dict[str, Any]]:
@@ -78,6 +75,8 @@ class Config:
         lr: learning rate of each model.
         mixings: of Glow, each with affine and with additive couplings.
         depths: steps of Glow on each grid.
+        boards: checkerboard couplings before Glow's first squeeze; with any, Real NVP is also
+            trained without those on all its grids but the last.
         weight_decay: of AdamW.
         clip: largest norm of a gradient.
         batch: images in a step.
@@ -102,6 +101,7 @@ class Config:
     lr: dict[str, float] = field(default_factory=lambda: {"nice": 2e-3, "realnvp": 5e-3, "glow": 5e-3})
     mixings: tuple[str, ...] = ("reverse", "fixed", "conv1x1")
     depths: tuple[int, ...] = (2, 4, 8)
+    boards: tuple[int, ...] = (2, 4)
     weight_decay: float = 0.0
     clip: float = 10.0
     batch: int = 32
@@ -131,15 +131,15 @@ class Config:
 
 GPU = Config(
     data="fashion_mnist", train=60_000, test=10_000, sizes=wide(2), batch=128, steps=20_000, ema=0.999, draws=4,
-    lr={"nice": 1e-3, "realnvp": 5e-4, "glow": 5e-4}, mixings=(), depths=(), classes=(0, 3), device="cuda",
+    lr={"nice": 1e-3, "realnvp": 5e-4, "glow": 5e-4}, mixings=(), depths=(), boards=(), classes=(0, 3), device="cuda",
 )  # fmt: skip
 CIFAR = replace(GPU, data="file", train=50_000, sizes=wide(3), steps=100_000, seeds=(0, 1))
 QUICK = Config(
     train=100, test=40, sizes={
         "nice": {"depth": 2, "hidden": 8, "hidden_layers": 1},
         "realnvp": {"scales": 2, "depth": 1, "hidden": 4, "blocks": 1}, "glow": {"scales": 2, "depth": 1, "hidden": 4},
-    }, mixings=("reverse", "conv1x1"), depths=(1, 2), batch=8, steps=6, measured=3, thin=1, draws=2, checked=(1, 2),
-    seeds=(0, 1),
+    }, mixings=("reverse", "conv1x1"), depths=(1, 2), boards=(1,), batch=8, steps=6, measured=3, thin=1, draws=2,
+    checked=(1, 2), seeds=(0, 1),
 )  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def main(config: Config, out: Path, workers: int = 2, file: Path | None = None) 
 
 
 def jobs(config: Config) -> list[Job]:
-    """Return the trainings: the three models, then Glow's other mixings, couplings and depths."""
+    """Return the trainings: the three models, then Glow's other mixings, couplings and depths, and other masks."""
     kinds: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in MODELS}
     for additive in (False, True):
         for mixing in config.mixings:
@@ -183,6 +183,10 @@ def jobs(config: Config) -> list[Job]:
     for depth in config.depths:
         if depth != config.sizes["glow"]["depth"]:
             kinds[f"glow_depth_{depth}"] = "glow", {"depth": depth}
+    for boards in config.boards:
+        kinds[f"glow_boards_{boards}"] = "glow", {"boards": boards}
+    if config.boards:
+        kinds["realnvp_channels"] = "realnvp", {"checkerboard": False}
     return [
         Job(name, model, tuple(differs.items()), seed)
         for seed in config.seeds
@@ -225,7 +229,7 @@ def follow(config: Config, job: Job, out: Path, file: Path | None = None) -> Out
     # A part that was cut off counts as the others.
     numbers = measured(config, flow, data) | {"seconds": float(np.nanmean(seen["seconds"]) * len(seen["seconds"]))}
     numbers["images_per_second"] = config.batch * config.steps / numbers["seconds"]
-    shown = pictures(config, flow, data) if first else {}
+    shown = _coupling_images.pictures(flow, data, config.temperatures, config.classes) if first else {}
     return Outcome(job.name, job.seed, numbers, {**curves, **shown}, peak_memory_mb())
 
 
@@ -259,18 +263,6 @@ def measured(config: Config, flow: ImageFlow, data: Data) -> dict[str, float]:
         **_coupling_images.rounding(flow, test[:1_000]),
         "code_std": z.std().item(),
         "parameters": sum(p.numel() for p in flow.parameters()),
-    }
-
-
-def pictures(config: Config, flow: ImageFlow, data: Data) -> dict[str, np.ndarray]:
-    """Return samples, ways between test images, and test images that are moved to another class."""
-    device = next(flow.parameters()).device
-    test, known = data.test.to(device), data.train[:10_000].to(device)
-    start = test[torch.from_numpy(data.test_classes == config.classes[0]).to(device)]
-    return {
-        **_coupling_images.samples(flow, SHOWN, config.temperatures, torch.Generator(device).manual_seed(0)),
-        **_coupling_images.ways(flow, test, PAIRS, STEPS),
-        **_coupling_images.moved(flow, start, known, data.train_classes[:10_000], config.classes, MOVED),
     }
 
 

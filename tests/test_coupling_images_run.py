@@ -11,6 +11,7 @@ from runs import coupling_images as run
 from teachkit.book.manifest import read_result
 from teachkit.data import digits
 from teachkit.deep import coupling_images as flows
+from teachkit.deep.coupling_layers import Coupling
 
 
 def test_run_writes_what_the_book_reads(quick_run, tmp_path):
@@ -53,9 +54,25 @@ def test_recorded_glow_is_the_one_that_was_measured(root):
     assert errors["inverse_error_float64"] < 1e-10
 
 
+def test_record_says_why_glow_is_not_ahead(root):
+    made, config = read_result(root / "results" / "coupling_images")["metrics"], run.Config()
+    bits, spread = ({name: m["bits"][kind] for name, m in made.items()} for kind in ("mean", "spread"))
+    assert bits["realnvp"] + 0.05 < bits["glow"] < bits["nice"]
+    assert abs(bits["realnvp_channels"] - bits["glow"]) < spread["realnvp_channels"] + spread["glow"]
+    assert 0 < bits["glow_boards_2"] - bits["realnvp"] < spread["glow_boards_2"]
+    assert bits["glow_boards_4"] + spread["glow_boards_4"] < bits["realnvp"] - spread["realnvp"]
+    assert bits["glow_boards_2"] + spread["glow_boards_2"] < bits["glow_depth_8"] - spread["glow_depth_8"]
+    layers = {
+        job.name: sum(isinstance(layer, Coupling) for layer in run.network(config, job, (1, 8, 8), rng).modules())
+        for job, rng in ((job, torch.Generator()) for job in run.jobs(config)[: len(made)])
+    }
+    assert layers["realnvp"] == layers["realnvp_channels"] == 7
+    assert (layers["glow_boards_2"], layers["glow_boards_4"], layers["glow_depth_8"]) == (10, 12, 16)
+
+
 def test_every_part_of_glow_varies_alone():
     jobs = run.jobs(run.Config())
-    assert len({(job.name, job.seed) for job in jobs}) == len(jobs) == 3 * 10
+    assert len({(job.name, job.seed) for job in jobs}) == len(jobs) == 3 * 13
     base = run.Config().sizes["glow"]
     varied = {job.name: dict(job.differs) for job in jobs if job.model == "glow"}
     assert varied.pop("glow") == {}
@@ -63,6 +80,11 @@ def test_every_part_of_glow_varies_alone():
     pairs = {(d["mixing"], d["additive"]) for d in varied.values() if "mixing" in d} | {("conv1x1", False)}
     assert pairs == {(mixing, additive) for mixing in ("reverse", "fixed", "conv1x1") for additive in (False, True)}
     assert base["depth"] == 4
+    assert {name: d["boards"] for name, d in varied.items() if "boards" in d} == {
+        "glow_boards_2": 2,
+        "glow_boards_4": 4,
+    }
+    assert {job.differs for job in jobs if job.model == "realnvp"} == {(), (("checkerboard", False),)}
 
 
 @pytest.mark.parametrize("model", ["realnvp", "glow"])
