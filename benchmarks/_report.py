@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -25,7 +26,7 @@ def agree(answers: Sequence[Iterable[Any]], rtol: float = 1e-10, atol: float = 1
                 raise RuntimeError(f"the peers disagree: {ours} and {theirs}")
 
 
-def spread(values: Iterable[float]) -> dict[str, float]:
+def spread(values: Sequence[float] | np.ndarray) -> dict[str, float]:
     """Return the median and half the distance between the quartiles, as a manifest holds them.
 
     >>> spread([1.0, 2.0, 3.0])
@@ -41,10 +42,14 @@ def milliseconds(times: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 
 def rounds(tasks: Mapping[str, Task], count: int) -> dict[str, np.ndarray]:
-    """Return seconds a call, [count], by task; a quick task runs first untimed, to find its memory as it left it."""
+    """Return seconds a call, [count], by task; a quick task runs first untimed, to find its memory as it left it.
+
+    The tasks come in another order in each round, as what ran just before leaves its mark on the next.
+    """
     times: dict[str, list[float]] = {name: [] for name in tasks}
+    rng = random.Random(0)
     for _ in range(count):
-        for name, task in tasks.items():
+        for name, task in rng.sample(list(tasks.items()), len(tasks)):
             taken = seconds(task)
             times[name].append(taken if taken > _LONG else seconds(task))
     return {name: np.array(values) for name, values in times.items()}

@@ -48,13 +48,13 @@ class Config:
     layers: int = 8
     hidden: int = 64
     batch: int = 4096
-    rounds: int = 25
+    rounds: int = 75
     shape: Shape = (3, 32, 32)
     scales: int = 3
     depth: int = 8
     channels: int = 64
     images: int = 64
-    image_rounds: int = 9
+    image_rounds: int = 25
 
 
 QUICK = Config(layers=2, batch=16, rounds=2, shape=(3, 8, 8), scales=2, depth=1, images=4, image_rounds=2)

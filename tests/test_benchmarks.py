@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import time
 import tracemalloc
 from collections import deque
 from dataclasses import replace
@@ -13,7 +14,7 @@ import torch
 from benchmarks import coupling, diffusion, evaluation, training
 from benchmarks import newton as bench
 from benchmarks._flows import moved, normal_log_prob, seeded, zuko_vectors
-from benchmarks._report import agree
+from benchmarks._report import agree, rounds
 from teachkit.data import banana
 from teachkit.newton import newton
 
@@ -28,6 +29,18 @@ def metrics(root, tmp_path_factory):
     manifest = json.loads((out / "newton_bench/result.json").read_text())
     assert all(name in done.stdout for name in manifest["metrics"])
     return manifest["metrics"]
+
+
+def test_rounds_take_the_tasks_in_another_order_and_keep_their_times_apart():
+    calls = []
+    tasks = {name: lambda name=name: calls.append(name) for name in "abc"} | {"slow": lambda: time.sleep(0.01)}
+    times = rounds(tasks, 6)
+    assert set(times) == set(tasks)
+    assert all(t.shape == (6,) for t in times.values())
+    assert times["slow"].min() >= 0.01
+    orders = {tuple(calls[i : i + 6]) for i in range(0, 36, 6)}
+    assert all(sorted(order) == list("aabbcc") for order in orders)
+    assert len(orders) > 1
 
 
 def assert_of_two_rounds(ratio, above, below):
