@@ -40,6 +40,23 @@ def test_the_function_gets_tensors_and_is_judged_by_numbers():
     assert judge(SUMS, record, {}).right
 
 
+@pytest.mark.parametrize("failing", [False, True])
+def test_the_function_runs_in_one_thread_and_leaves_the_number_as_it_was(failing):
+    before, seen = torch.get_num_threads(), []
+
+    def answer(x):
+        seen.append(torch.get_num_threads())
+        return x[7] if failing else x.sum(1)
+
+    torch.set_num_threads(2)
+    try:
+        assert look(SUMS, answer, {})[1].right is not failing
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_what_is_said_of_other_functions_is_said_of_these():
     def raises(x):
         x = x + 1

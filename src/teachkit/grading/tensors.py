@@ -30,12 +30,18 @@ def through(name: str, module: str = "_examine") -> Callable[[Callable[..., Any]
     def adapt(answer: Callable[..., Any]) -> Callable[..., Any]:
         try:
             examine = getattr(importlib.import_module(f"teachkit.deep.{module}"), name)
+            torch = importlib.import_module("torch")
         except ImportError:
             raise UnusableError(_MISSING) from None
 
         @wraps(answer, updated=())
         def on_arrays(*arguments: Any) -> Any:
-            return examine(answer, *arguments)
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)  # on arrays this small, several mostly wait for each other
+            try:
+                return examine(answer, *arguments)
+            finally:
+                torch.set_num_threads(threads)
 
         return on_arrays
 
