@@ -152,10 +152,16 @@ def command(
     parser = argparse.ArgumentParser(prog=f"python -m runs.{name}", description=f"Record the run {name}.")
     parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds")
     parser.add_argument("--profile", choices=known, default="cpu", help="the machine that it is made for")
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / name, help="where the record goes")
+    parser.add_argument("--out", type=Path, help=f"where the record goes; else results/{name}, or _build/quick/{name}")
     parser.add_argument("--workers", type=int, default=2, help="trainings at a time")
     if data:
         parser.add_argument("--data", type=Path, metavar="FILE", help=data)
     options = parser.parse_args()
     more = {"file": options.data} if data else {}
-    main(quick if options.quick else known[options.profile], options.out, options.workers, **more)
+    out = options.out or record_root(options.quick) / name
+    main(quick if options.quick else known[options.profile], out, options.workers, **more)
+
+
+def record_root(quick: bool) -> Path:
+    """Return the folder of the records; that of smoke runs is apart, so that none takes the place of a record."""
+    return ROOT / "_build" / "quick" if quick else ROOT / "results"

@@ -93,6 +93,14 @@ def test_a_record_that_is_refused_takes_no_training_along(tmp_path):
     assert kept.exists()
 
 
+@pytest.mark.parametrize(("words", "folder"), [([], "results"), (["--quick"], "_build/quick")])
+def test_a_smoke_run_does_not_take_the_place_of_a_record(root, monkeypatch, words, folder):
+    places = []
+    monkeypatch.setattr(sys, "argv", ["runs.smallest", *words])
+    _shared.command("smallest", lambda config, out, workers: places.append(out), Config(), Config(n=1))
+    assert places == [root / folder / "smallest"]
+
+
 def test_two_processes_share_a_run_and_the_first_one_writes(root, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d"]
     command += ["--rdzv-endpoint=localhost:0", "-m", "runs.dcgan", "--quick", "--out", str(tmp_path / "dcgan")]
