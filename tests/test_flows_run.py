@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from runs import flows as run
+from teachkit.book.manifest import read_result
 from teachkit.data import fashion_mnist
 from teachkit.deep import features
 from teachkit.metrics import fid
@@ -39,6 +40,21 @@ def test_quick_run_writes_what_the_chapter_reads(quick_run, tmp_path):
     assert metrics["flow"]["epochs"]["mean"] == pytest.approx(metrics["flow"]["steps"]["mean"] * 8 / 200)
     with np.load(out / "samples.npz") as samples:
         assert {name: x.shape for name, x in samples.items()} == dict.fromkeys(SETTINGS, (24, 28, 28))
+
+
+def test_record_says_what_the_chapter_says_of_it(root):
+    made, own = (read_result(root / "results" / name) for name in ("flows", "diffusion_reverse"))
+    mean = {name: {key: row["mean"] for key, row in rows.items()} for name, rows in made["metrics"].items()}
+    assert mean["flow"]["bits"] < mean["diffusion"]["bits"]
+    assert mean["gan"]["fid"] < mean["diffusion"]["fid"] < mean["flow"]["fid"]
+    assert mean["gan"]["seconds_per_1000"] < mean["flow"]["seconds_per_1000"]
+    assert 10 * mean["flow"]["seconds_per_1000"] < mean["diffusion"]["seconds_per_1000"]
+    assert min(mean, key=lambda name: mean[name].get("epochs", np.inf)) == "diffusion"
+    share = {name: made["metrics"][name]["fid"]["spread"] / mean[name]["fid"] for name in SETTINGS}
+    assert max(share, key=share.get) == "diffusion"
+    assert mean["gan"]["steps"] > run.dcgan.Config().setting.steps == 4000
+    assert 1.6 < own["config"]["steps"] / mean["diffusion"]["steps"] < 2
+    assert mean["flow"]["probe_codes"] < mean["flow"]["probe_pixels"]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
