@@ -158,4 +158,4 @@ def test_settings_are_looked_at():
         run.Config(steps=50)
     with pytest.raises(ValueError, match="data: expected one of digits, fashion_mnist, file, got 'mnist'"):
         replace(run.QUICK, data="mnist")
-    assert (run.GPU.device, run.CIFAR.data) == ("cuda", "file")
+    assert (run.CIFAR.device, run.CIFAR.data) == ("cuda", "file")
