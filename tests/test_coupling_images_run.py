@@ -70,6 +70,24 @@ def test_record_says_why_glow_is_not_ahead(root):
     assert (layers["glow_boards_2"], layers["glow_boards_4"], layers["glow_depth_8"]) == (10, 12, 16)
 
 
+def test_record_says_what_the_chapter_says_of_the_learned_matrix(root):
+    made = read_result(root / "results" / "coupling_images")["metrics"]
+    bits, train, spread = (
+        {name: m[quantity][kind] for name, m in made.items()}
+        for quantity, kind in (("bits", "mean"), ("bits_train", "mean"), ("bits", "spread"))
+    )
+    rows = {name: (f"glow_{name}_affine", f"glow_{name}_additive") for name in ("reverse", "fixed")}
+    rows["conv1x1"] = "glow", "glow_conv1x1_additive"
+    kinds = list(zip(*rows.values(), strict=True))
+    leads = [bits[name] - bits[learned] for *others, learned in kinds for name in others]
+    assert min(leads) > 0
+    assert max(leads) < min(bits[additive] - bits[affine] for affine, additive in rows.values())
+    assert min(leads[:2]) < 2 * spread["glow_fixed_affine"]
+    assert bits["glow_conv1x1_additive"] + spread["glow_conv1x1_additive"] < bits["nice"] - spread["nice"]
+    assert train["realnvp_channels"] < train["glow"]
+    assert max(made, key=lambda name: bits[name] - train[name]) == "nice"
+
+
 def test_every_part_of_glow_varies_alone():
     jobs = run.jobs(run.Config())
     assert len({(job.name, job.seed) for job in jobs}) == len(jobs) == 3 * 13
