@@ -13,7 +13,7 @@ from runs import coupling_images
 from runs._shared import command
 from runs.coupling_images import CIFAR, Config, wide
 
-#: Learning rates by trials of 600 steps on 7,000 training images, judged by the other 1,000.
+# Learning rates by trials of 600 steps on 7,000 training images, judged by the other 1,000.
 CPU = Config(
     data="fashion_mnist", train=8_000, test=2_000, steps=2_000, clip=50.0, draws=4,
     sizes={

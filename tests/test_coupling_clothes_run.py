@@ -5,11 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from scipy.stats import multivariate_normal
 
 from runs import _coupling_images as measures
 from runs import coupling_clothes as run
 from runs import coupling_images
 from teachkit.book.manifest import read_result
+from teachkit.coupling_images import logit
+from teachkit.data import fashion_mnist
 from teachkit.deep import coupling_images as flows
 from teachkit.deep.coupling_mixing import BatchNormFlow
 
@@ -62,6 +65,28 @@ def test_quick_run_writes_what_the_chapter_reads(quick_run, tmp_path):
 def test_a_record_of_either_profile_has_the_same_rows():
     assert {job[:3] for job in coupling_images.jobs(run.CPU)} == {job[:3] for job in coupling_images.jobs(run.GPU)}
     assert (run.GPU.train, run.GPU.test, run.GPU.device) == (60_000, 10_000, "cuda")
+
+
+def test_recorded_glow_is_the_one_that_was_measured(root):
+    folder = root / "results" / "coupling_clothes"
+    made, flow = read_result(folder)["metrics"]["glow"], flows.load(folder / "weights.npz")
+    assert flow.shape == (1, 28, 28)
+    bits = measures.bits(flow, measures.images("fashion_mnist", 1, run.CPU.test).test, 1)
+    assert bits == pytest.approx(made["bits"]["mean"], abs=0.03)
+
+
+def test_a_normal_law_and_the_floor_lie_where_the_chapter_says(root, rng):
+    made = read_result(root / "results" / "coupling_clothes")["metrics"]
+    y, test = (
+        logit((x.reshape(len(x), -1) + rng.random((len(x), 784))) / 256, 0.05)
+        for x in (fashion_mnist("train", 8_000).x, fashion_mnist("test", 2_000).x)
+    )
+    law = multivariate_normal(y[0].mean(0), np.cov(y[0].T))
+    peak = multivariate_normal(np.zeros(784)).logpdf(np.zeros(784))  # no code has a larger density
+    normal, floor = (8 - (log_p + test[1]).mean() / (784 * np.log(2)) for log_p in (law.logpdf(test[0]), peak))
+    assert (round(normal, 2), round(floor, 2)) == (5.25, 5.40)
+    assert normal < floor < made["nice"]["bits"]["mean"]
+    assert all(1.65 < floor - made[name]["bits"]["mean"] < 2 for name in ("realnvp", "glow"))
 
 
 def test_record_says_what_the_chapter_says_of_it(root):
