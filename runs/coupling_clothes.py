@@ -1,4 +1,4 @@
-"""The same three flows on Fashion-MNIST: bits per dimension, with checkerboards on the first grid and without.
+"""NICE, Real NVP and Glow on Fashion-MNIST: bits per dimension, with checkerboards on the first grid and without.
 
 ``python -m runs.coupling_clothes`` takes some twenty minutes on two cores and writes ``results/coupling_clothes``, with
 sizes at which a step of Real NVP takes about as long as one of Glow; ``--profile gpu`` trains wide flows on all
